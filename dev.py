@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Two commands for a fresh machine that has only Python 3.10 or newer with pip and venv.
+
+    python3 dev.py demo     watch a program live through two failovers of a real PostgreSQL cluster
+    python3 dev.py test     run every check: style, types, layers, unit tests, cluster tests
+
+Everything is installed into the folder ``.venv`` beside this file and nowhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "installed"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
+    demo.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to the demo program")
+    test = commands.add_parser("test", help="run every check and test")
+    test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
+    test.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to pytest")
+    options = parser.parse_args()
+    if sys.version_info < (3, 10):
+        parser.error(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
+    install()
+    if options.command == "demo":
+        return run_demo(options.arguments)
+    return run_checks(fast=options.fast, arguments=options.arguments)
+
+
+def install() -> None:
+    """Make ``.venv`` and install the project with its tools, unless that was done for this very pyproject.toml."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    say(f"creating {VENV}")
+    venv.create(VENV, clear=True, with_pip=True)
+    requirements = development_requirements()
+    say("installing the driver, its local cluster (PostgreSQL included) and the tools: " + ", ".join(requirements))
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--editable", f"{ROOT}[psycopg,local]", *requirements], check=True)
+    STAMP.write_text(wanted)
+
+
+def development_requirements() -> list[str]:
+    """Read the ``dev`` group of pyproject.toml, one quoted requirement a line (Python 3.10 has no TOML reader)."""
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    first = lines.index("dev = [") + 1
+    return [line.strip().strip('",') for line in lines[first : lines.index("]", first)]]
+
+
+def run_demo(arguments: list[str]) -> int:
+    say("starting the demo")
+    return run(PYTHON, "-m", "aws_advanced_python_wrapper.local", "demo", *arguments)
+
+
+def run_checks(*, fast: bool, arguments: list[str]) -> int:
+    tests = ["tests/unit"] if fast else ["tests"]
+    checks = {
+        "style": [PYTHON, "-m", "ruff", "check", "."],
+        "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
+        "types": [PYTHON, "-m", "mypy"],
+        "layers": [VENV / "bin" / "lint-imports"],
+        "tests": [PYTHON, "-m", "pytest", *tests, *arguments],
+    }
+    failed = []
+    for name, command in checks.items():
+        say(name)
+        if run(*command) != 0:
+            failed.append(name)
+    say(f"failed: {', '.join(failed)}" if failed else "everything passed")
+    return 1 if failed else 0
+
+
+def run(*command: str | Path) -> int:
+    return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, env=environment()).returncode
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def say(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
