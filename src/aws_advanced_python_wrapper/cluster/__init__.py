@@ -1,0 +1,1 @@
+"""What the driver knows about a cluster: endpoints, hosts, topology, and the monitors that keep it true."""

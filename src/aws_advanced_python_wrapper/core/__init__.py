@@ -1,0 +1,1 @@
+"""Sessions, plugins and the path of a call through them."""

@@ -1,0 +1,1 @@
+"""One dialect for each engine and deployment: the SQL the driver sends itself."""

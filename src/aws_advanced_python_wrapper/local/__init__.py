@@ -1,0 +1,1 @@
+"""Real database servers on this machine that act as an Aurora cluster, to rehearse failover with."""
