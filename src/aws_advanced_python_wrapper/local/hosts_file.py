@@ -5,8 +5,8 @@ The machine's own lines come first, then one record per name in a fixed form:
     127.90.17.11    demo.cluster-c1x2y3z4abcd.us-east-2.rds.amazonaws.com  # aws-driver-local
 
 The address field has a fixed width, so that a changed address is an overwrite of a few bytes in place: the
-file is never truncated or replaced (it may be mounted over /etc/hosts), and a reader never meets a half-written
-line. The C library reads the file in pages, hence no record crosses a page's end.
+file is never truncated or replaced (it may be mounted over /etc/hosts), and a reader never meets a
+half-written line. The C library reads the file in pages, hence no record crosses a page's end.
 """
 
 from __future__ import annotations

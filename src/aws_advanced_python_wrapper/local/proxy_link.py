@@ -1,0 +1,249 @@
+"""One client connection through the proxy: its two sockets, two ways, and TLS on the client's side."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from aws_advanced_python_wrapper.local.postgresql_opening import ends_login, next_step
+from aws_advanced_python_wrapper.local.proxy_side import Side
+from aws_advanced_python_wrapper.local.proxy_tls import TlsEnd
+from aws_advanced_python_wrapper.local.proxy_way import Conditions, End, Way
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.postgresql_opening import Step
+
+
+class Observer(Protocol):
+    """The proxy, as its links see it."""
+
+    target: tuple[str, int]
+    tls: ssl.SSLContext | None
+    tls_required: bool
+
+    def logged_in(self, link: Link) -> None:
+        """Note that the login of the link is over."""
+
+    def left(self, link: Link) -> None:
+        """Note that the client has gone."""
+
+    def ended(self, link: Link) -> None:
+        """Note that both sockets of the link are closed."""
+
+    def cut(self) -> None:
+        """Note that a link reached its byte limit and was reset."""
+
+
+class Link:
+    """Carries bytes between one client and the server.
+
+    The faults act between the client's socket and everything else, so the proxy's TLS and the server are
+    together "the instance", and the fault is the network in front of it.
+    """
+
+    def __init__(self, observer: Observer, to_server: Conditions, to_client: Conditions) -> None:
+        self._observer = observer
+        self.client = Side(self._client_made, self._client_sent, self._client_ended, self._client_full)
+        self._server = Side(self._server_made, self._server_sent, self._server_ended, self._server_full)
+        self._to_server = Way(
+            to_server, self._take, self._finish_server, partial(self.client.hold, "slow way")
+        )
+        self._to_client = Way(
+            to_client, self._give, self._finish_client, partial(self._server.hold, "slow way")
+        )
+        self._frozen = to_server.frozen
+        self._tls: TlsEnd | None = None
+        self._opening = b""
+        self._passing = False
+        self._logging_in = True
+        self._tail = b""
+        self._early: list[bytes] = []
+        self._dialing: asyncio.Task[object] | None = None
+        self._gone = False
+        self._abandoned = False
+        self.bytes_left: int | None = None
+
+    def change(self, to_server: Conditions, to_client: Conditions) -> None:
+        """Follow new network conditions."""
+        self._frozen = to_server.frozen
+        self._to_server.change(to_server)
+        self._to_client.change(to_client)
+        self._dial()
+
+    def reset(self) -> None:
+        """Cut both sockets with a TCP reset."""
+        self._to_server.drop()
+        self._to_client.drop()
+        self.client.reset()
+        self._abandon_server()
+
+    # The client's socket
+
+    def _client_made(self) -> None:
+        if self._abandoned:  # reset between being accepted and this
+            self.client.reset()
+            return
+        self.client.hold("no server", True)
+        self.client.hold("slow way", self._frozen)
+        self._dial()
+
+    def _client_sent(self, data: bytes) -> None:
+        self._to_server.push(data)
+
+    def _client_ended(self, end: End) -> None:
+        if not self._gone:
+            self._gone = True
+            self._observer.left(self)
+        self._to_server.end(end)
+        self._check_ended()
+
+    def _client_full(self, full: bool) -> None:
+        self._server.hold("client full", full)
+
+    def _take(self, data: bytes) -> None:
+        """Take bytes of the client that crossed the network."""
+        if self._tls is not None:
+            data = self._decrypted(self._tls, data)
+        if not data or self._abandoned:
+            return
+        if self._passing:
+            self._pass(data)
+        else:
+            self._open(data)
+
+    def _decrypted(self, tls: TlsEnd, data: bytes) -> bytes:
+        try:
+            plain = tls.decrypt(data)
+        except ssl.SSLError:
+            self._to_client.push(tls.pending())
+            self._to_client.end(End.CLOSED)
+            self._abandon_server()
+            return b""
+        if answer := tls.pending():
+            self._to_client.push(answer)
+        return plain
+
+    def _open(self, data: bytes) -> None:
+        self._opening += data
+        while self._opening and not self._passing:
+            step = next_step(
+                self._opening,
+                offers_tls=self._observer.tls is not None,
+                requires_tls=self._observer.tls_required,
+                encrypted=self._tls is not None,
+            )
+            if step is None:
+                return
+            self._follow(step)
+
+    def _follow(self, step: Step) -> None:
+        rest, self._opening = self._opening[step.used :], b""
+        if step.reply:
+            self._to_client.push(step.reply if self._tls is None else self._tls.encrypt(step.reply))
+        if step.refused:
+            self._to_client.end(End.CLOSED)
+            self._abandon_server()
+        elif step.start_tls and self._observer.tls is not None:
+            self._tls = TlsEnd(self._observer.tls)
+            if rest:
+                self._take(rest)
+        elif step.passed:
+            self._passing = True
+            self._pass(rest)
+        else:
+            self._opening = rest
+
+    def _pass(self, data: bytes) -> None:
+        if self._server.transport is None:
+            self._early.append(data)
+            self.client.hold("no server", True)
+        else:
+            self._server.write(data)
+
+    # The server's socket
+
+    def _dial(self) -> None:
+        if (
+            self._dialing is None
+            and not self._frozen
+            and not self._gone
+            and self.client.transport is not None
+        ):
+            self.client.hold("no server", False)
+            self._dialing = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        host, port = self._observer.target
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self._server, host, port)
+        except OSError:
+            self.reset()  # the instance is up, its server is not
+
+    def _server_made(self) -> None:
+        for data in self._early:
+            self._server.write(data)
+        self._early.clear()
+        self.client.hold("no server", False)
+
+    def _server_sent(self, data: bytes) -> None:
+        if self._logging_in:
+            self._watch_login(data)
+        self._to_client.push(data if self._tls is None else self._tls.encrypt(data))
+
+    def _watch_login(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-6:]
+        if ends_login(self._tail):
+            self._logging_in = False
+            self._observer.logged_in(self)
+
+    def _server_ended(self, end: End) -> None:
+        if not self._abandoned:
+            self._to_client.end(end)
+        self._check_ended()
+
+    def _server_full(self, full: bool) -> None:
+        self.client.hold("server full", full)
+
+    def _give(self, data: bytes) -> None:
+        """Give the client bytes that crossed the network."""
+        if self.bytes_left is None:
+            self.client.write(data)
+        elif len(data) < self.bytes_left:
+            self.bytes_left -= len(data)
+            self.client.write(data)
+        else:
+            self.client.write(data[: self.bytes_left])
+            self.reset()
+            self._observer.cut()
+
+    # The end
+
+    def _finish_server(self, end: End) -> None:
+        """Let the server see how its client ended."""
+        if self._server.transport is None or end is End.RESET:
+            self._abandon_server()
+            self.client.close()
+        elif end is End.CLOSED:
+            self._server.close()
+        else:
+            self._server.write_eof()
+
+    def _finish_client(self, end: End) -> None:
+        """Let the client see how its server ended; a server that sends no more has ended."""
+        if end is End.RESET:
+            self.client.reset()
+        else:
+            self.client.close()
+
+    def _abandon_server(self) -> None:
+        self._abandoned = True
+        if self._server.transport is not None:
+            self._server.reset()
+        elif self._dialing is not None:
+            self._dialing.cancel()
+
+    def _check_ended(self) -> None:
+        if self.client.lost and (self._server.lost or self._server.transport is None):
+            self._observer.ended(self)

@@ -1,0 +1,44 @@
+"""The server's end of a TLS connection, without a socket."""
+
+from __future__ import annotations
+
+import ssl
+
+_CHUNK = 256 * 1024
+
+
+class TlsEnd:
+    """Turns a client's TLS bytes into plain ones and back.
+
+    The proxy does its own TLS instead of asyncio's `start_tls` so that delays, blackholes and resets act on
+    the bytes on the wire, also during the handshake.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._shaken = False
+
+    def decrypt(self, data: bytes) -> bytes:
+        """Return the plain bytes in what the client sent; raises ssl.SSLError when it does not speak TLS."""
+        self._incoming.write(data)
+        plain = []
+        try:
+            if not self._shaken:
+                self._session.do_handshake()
+                self._shaken = True
+            while chunk := self._session.read(_CHUNK):
+                plain.append(chunk)
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass  # the rest comes later, or the client said goodbye and its socket's end follows
+        return b"".join(plain)
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """Return the TLS bytes that carry `plain` to the client."""
+        self._session.write(plain)
+        return self._outgoing.read()
+
+    def pending(self) -> bytes:
+        """Return what TLS itself has to say to the client: its handshake, tickets and alerts."""
+        return self._outgoing.read()
