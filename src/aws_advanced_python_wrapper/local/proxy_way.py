@@ -93,6 +93,8 @@ class Way:
         self._queue.append((self._loop.time(), item))
         if self._timer is None:
             self._pump()
+        else:
+            self._hold_source()
 
     def _pump(self) -> None:
         self._cancel_timer()
@@ -108,7 +110,7 @@ class Way:
             else:
                 self._deliver(self._slice(arrived, item))
         self._direct = self._conditions.clear and not self._queue
-        self._hold(self._conditions.frozen or self._queued > _QUEUE_LIMIT)
+        self._hold_source()
 
     def _slice(self, arrived: float, data: bytes) -> bytes:
         """Return what a throttled way takes in one go; the rest goes back to the front of the queue."""
@@ -121,6 +123,9 @@ class Way:
             self._free_at = max(self._free_at, self._loop.time()) + len(data) / rate
         self._queued -= len(data)
         return data
+
+    def _hold_source(self) -> None:
+        self._hold(self._conditions.frozen or self._queued > _QUEUE_LIMIT)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
