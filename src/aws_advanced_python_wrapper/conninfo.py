@@ -1,0 +1,199 @@
+"""Connection strings: libpq's ``key=value`` form and its URLs, read into a plain dictionary.
+
+The grammar is that of https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING,
+except that one endpoint only may be given. Errors tell the position and never the text: any part of a
+malformed string may be a piece of a password.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import unquote
+
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCHEMES = ("postgresql://", "postgres://")
+_SPACES = " \t\n\v\f\r"
+_ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_PERCENT = re.compile(r"%(?P<code>[0-9a-fA-F]{2})?")
+
+
+def parse(conninfo: str) -> dict[str, str]:
+    """Return the parameters written in ``conninfo``; of a name given twice the last value counts.
+
+    Raises `AwsWrapperError` where the string is malformed or names more than one endpoint.
+    """
+    if conninfo.startswith(_SCHEMES):
+        found = _Url(conninfo).read()
+    elif _ANY_URL.match(conninfo):
+        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_SCHEMES)}.")
+    else:
+        found = _Pairs(conninfo).read()
+    refuse_several_endpoints(found)
+    return found
+
+
+def refuse_several_endpoints(parameters: Mapping[str, Any]) -> None:
+    """Raise `AwsWrapperError` when ``host``, ``hostaddr`` or ``port`` is a list separated by commas."""
+    for name in ("host", "hostaddr", "port"):
+        value = parameters.get(name)
+        if isinstance(value, str) and "," in value:
+            raise AwsWrapperError(
+                f"{name}= names several endpoints. Give one, best the cluster endpoint: "
+                "the driver learns the other hosts from the cluster itself."
+            )
+
+
+class _Text:
+    """A string being read from left to right."""
+
+    def __init__(self, text: str, start: int = 0) -> None:
+        self.text = text
+        self.at = start
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def take_until(self, stops: str) -> str:
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] not in stops:
+            self.at += 1
+        return self.text[start : self.at]
+
+    def take(self, wanted: str) -> bool:
+        taken = self.peek() == wanted
+        self.at += taken
+        return taken
+
+    def fail(self, expected: str, at: int | None = None) -> NoReturn:
+        position = (self.at if at is None else at) + 1
+        raise AwsWrapperError(f"Connection string, position {position}: expected {expected}.")
+
+
+class _Pairs(_Text):
+    """``host=db port=5432 password='it\\'s secret'``."""
+
+    def read(self) -> dict[str, str]:
+        found = {}
+        self._skip_spaces()
+        while self.peek():
+            name = self._name()
+            found[name] = self._quoted() if self.take("'") else self._bare()
+            self._skip_spaces()
+        return found
+
+    def _skip_spaces(self) -> None:
+        while self.peek() and self.peek() in _SPACES:
+            self.at += 1
+
+    def _name(self) -> str:
+        start = self.at
+        name = self.take_until("=" + _SPACES)
+        self._skip_spaces()
+        if not name:
+            self.fail("the name of a parameter before '='")
+        if not self.take("="):
+            self.fail(
+                f"'=' after the word that begins at position {start + 1} "
+                "(a value with spaces in it has to stand in single quotes)"
+            )
+        self._skip_spaces()
+        return name
+
+    def _bare(self) -> str:
+        value = ""
+        while self.peek() and self.peek() not in _SPACES:
+            value += self._character()
+        return value
+
+    def _quoted(self) -> str:
+        opened, value = self.at - 1, ""
+        while not self.take("'"):
+            if not self.peek():
+                self.fail(f"a single quote that closes the one at position {opened + 1}")
+            value += self._character()
+        return value
+
+    def _character(self) -> str:
+        self.take(
+            "\\"
+        )  # the next character loses its meaning; a backslash at the very end stands for nothing
+        character = self.peek()
+        self.at += 1
+        return character
+
+
+class _Url(_Text):
+    """``postgresql://user:password@host:port/dbname?name=value&...``, every part percent-encoded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, text.index("://") + 3)
+
+    def read(self) -> dict[str, str]:
+        parts = {**self._user(), **self._host(), **self._database()}
+        return {name: value for name, value in parts.items() if value} | self._query()
+
+    def _user(self) -> dict[str, str]:
+        authority = re.match("[^@/]*@", self.text[self.at :])
+        if authority is None:
+            return {}
+        user = self._decoded(":@")
+        password = self._decoded("@") if self.take(":") else ""
+        self.take("@")
+        return {"user": user, "password": password}
+
+    def _host(self) -> dict[str, str]:
+        start = self.at
+        host = self._bracketed() if self.take("[") else self._decoded(":/?")
+        if "@" in host:
+            self.fail("one '@' only before the host (write %40 for an '@' in a password)", start)
+        port_at = self.at + 1
+        port = self._decoded("/?") if self.take(":") else ""
+        if port and "," not in host + port and not (port.isascii() and port.isdigit()):
+            self.fail("a port number (write %3A, %2F, %3F for ':', '/', '?' in a password)", port_at)
+        return {"host": host, "port": port}
+
+    def _bracketed(self) -> str:
+        opened = self.at - 1
+        host = self.take_until("]")
+        if not host or not self.take("]"):
+            self.fail("an IPv6 address and ']' after this '['", opened)
+        if self.peek() not in ("", ":", "/", "?", ","):
+            self.fail("':', '/', '?' or the end after ']'")
+        return host + self.take_until(":/?")
+
+    def _database(self) -> dict[str, str]:
+        return {"dbname": self._decoded("?")} if self.take("/") else {}
+
+    def _query(self) -> dict[str, str]:
+        found = {}
+        self.take("?")
+        while self.peek():
+            name = self._decoded("=&")
+            if not name or not self.take("="):
+                self.fail("name=value")
+            value = self._decoded("=&")
+            if self.peek() == "=":
+                self.fail("'&' or the end (write %3D for '=' in a value)")
+            self.take("&")
+            # "ssl=true" is how JDBC URLs spell it; libpq takes it too.
+            name, value = ("sslmode", "require") if (name, value) == ("ssl", "true") else (name, value)
+            found[name] = value
+        return found
+
+    def _decoded(self, stops: str) -> str:
+        start = self.at
+        raw = self.take_until(stops)
+        for escape in _PERCENT.finditer(raw):
+            if escape["code"] in (None, "00"):
+                self.fail(
+                    "two hexadecimal digits, not 00, after '%' (write %25 for '%')", start + escape.start()
+                )
+        try:
+            return unquote(raw, errors="strict")
+        except UnicodeDecodeError:
+            self.fail("percent-encoded UTF-8", start)
