@@ -1,0 +1,153 @@
+"""The clusters that this process knows, and how a connection finds its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, Refused, TopologyMonitor
+from aws_advanced_python_wrapper.cluster.selectors import SelectorState
+from aws_advanced_python_wrapper.cluster.store import TopologyStore
+
+
+class Credentials(Protocol):
+    """How one connection's settings open the monitor's own connections."""
+
+    @property
+    def key(self) -> str:
+        """The same for settings that open the same connection."""
+        ...
+
+    def observe(self, host: HostInfo) -> Observer:
+        """Open a connection to a host; raises `Refused` if the server does not accept these credentials."""
+        ...
+
+
+class Member(Protocol):
+    """A connection that belongs to a cluster."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the monitor may use while this connection lives."""
+        ...
+
+
+class Cluster:
+    """One cluster: its topology, the monitor that keeps it true, and the connections that need it.
+
+    Connections are held weakly: one that is dropped without close is collected, and the monitor ends after the last.
+    """
+
+    def __init__(self, pattern: InstancePattern, default_port: int, pace: Pace) -> None:
+        self.pattern = pattern
+        self.default_port = default_port
+        self.store = TopologyStore()
+        self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
+        self.selector_state = SelectorState()
+        self._members: weakref.WeakSet[Member] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def join(self, member: Member) -> None:
+        """Count a connection in, and see to it that the topology is watched."""
+        with self._lock:
+            self._members.add(member)
+        self.monitor.start()
+
+    def leave(self, member: Member) -> None:
+        """Count a closed connection out."""
+        with self._lock:
+            self._members.discard(member)
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
+        self._lock = threading.Lock()
+        self.store.after_fork()
+        self.monitor.after_fork()
+
+    def _is_wanted(self) -> bool:
+        return bool(self._live_members())
+
+    def _live_members(self) -> list[Member]:
+        with self._lock:
+            return list(self._members)
+
+    def _open_observer(self, host: HostInfo) -> Observer:
+        refusal: Refused | None = None
+        offered = {member.credentials.key: member.credentials for member in self._live_members()}
+        for credentials in offered.values():
+            try:
+                return credentials.observe(host)
+            except Refused as error:
+                refusal = error
+        raise refusal or LookupError("no connection is left whose credentials the monitor could use")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.pattern} {self.store.current!r}>"
+
+
+@dataclass
+class Directory:
+    """Finds clusters by what is known of them: an endpoint's name, a `cluster_id`, or a member's address.
+
+    The same instance address is the same cluster: instance names are unique within an account and region, and the domain
+    names both. (PostgreSQL's system identifier is not: restored and cloned clusters carry the original's.)
+    """
+
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _by_name: dict[str, Cluster] = field(default_factory=dict)
+    _dialect_codes: dict[str, str] = field(default_factory=dict)
+
+    def find(self, name: str | None, address: str | None = None) -> Cluster | None:
+        """Return the cluster of that name, or of which a member has that address."""
+        with self._lock:
+            if name is not None and name in self._by_name:
+                return self._by_name[name]
+            clusters = list(dict.fromkeys(self._by_name.values()))
+        return next((cluster for cluster in clusters if _has_member(cluster, address)), None)
+
+    def settle(self, name: str, addresses: list[str], make: Callable[[], Cluster]) -> Cluster:
+        """Return the cluster of that name or with any of these members, making it if there is none yet."""
+        with self._lock:
+            cluster = self._by_name.get(name)
+            for address in addresses:
+                cluster = cluster or self.find(None, address)
+            cluster = cluster or make()
+            self._by_name[name] = cluster
+            return cluster
+
+    def dialect_code(self, address: str) -> str | None:
+        """Return the dialect that the server at an endpoint was found to speak, if it has been asked."""
+        return self._dialect_codes.get(address)
+
+    def note_dialect_code(self, address: str, code: str) -> None:
+        """Remember the dialect of an endpoint."""
+        self._dialect_codes[address] = code
+
+    def clear(self) -> None:
+        """Stop all monitors and forget everything; connections that are open stay usable."""
+        with self._lock:
+            clusters, self._by_name = list(self._by_name.values()), {}
+            self._dialect_codes = {}
+        for cluster in clusters:
+            cluster.monitor.stop()
+
+    def after_fork(self) -> None:
+        """Start clean in a forked child."""
+        self._lock = threading.RLock()
+        for cluster in dict.fromkeys(self._by_name.values()):
+            cluster.after_fork()
+
+
+def _has_member(cluster: Cluster, address: str | None) -> bool:
+    topology = cluster.store.current
+    return bool(address and topology and topology.find(address))
+
+
+CLUSTERS = Directory()
+os.register_at_fork(after_in_child=CLUSTERS.after_fork)

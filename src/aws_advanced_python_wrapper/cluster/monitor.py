@@ -1,0 +1,218 @@
+"""Keeps a cluster's topology true: asks hosts who they are, in background threads.
+
+Calm, one thread asks the writer every refresh interval. While somebody searches (a session failed over, or the
+writer's own thread lost it), every known host has a thread that asks at a short interval; each publishes what its host
+says of itself. There is no coordinator: each thread decides after each answer whether it is still needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.store import TopologyStore
+from aws_advanced_python_wrapper.cluster.topology import Observation
+
+logger = logging.getLogger(__name__)
+
+_HEAD_START = 0.02  # s that the writer's standing connection has to answer a search before all hosts are asked
+_PATIENT_TRIES = 100  # tries at the short interval in one search, before the pause between tries grows
+_LONGEST_PAUSE = 5.0  # s between tries when nobody waits for the result, or when the host refuses us
+_A_FULL_PAUSE = 1_000_000  # as many tries as make every pause the longest
+_LONGEST_PAUSE_AWAITED = 1.0  # s between tries when somebody waits
+_SETTLING = 30.0  # s after a search during which the writer is asked more often: members come back
+_SETTLING_INTERVAL = 1.0  # s
+
+
+class Observer(Protocol):
+    """A connection to one host that can ask it who it is."""
+
+    def observe(self) -> Observation:
+        """Ask; raises the driver's error, also when the host does not answer in time."""
+        ...
+
+    def close(self) -> None:
+        """End the connection without waiting for the host."""
+        ...
+
+
+class Refused(Exception):
+    """A host answered, and does not let the monitor in: asking again at once would be of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often hosts are asked, in seconds."""
+
+    calm: float
+    searching: float
+
+
+class TopologyMonitor:
+    """The threads that ask the hosts of one cluster.
+
+    `connect` opens an observer of a host; `wanted` tells whether any connection still needs this cluster's topology.
+    """
+
+    def __init__(
+        self, store: TopologyStore, connect: Callable[[HostInfo], Observer], wanted: Callable[[], bool], pace: Pace
+    ) -> None:
+        self._store = store
+        self._connect = connect
+        self._wanted = wanted
+        self._pace = pace
+        self._forget_threads()
+
+    def _forget_threads(self) -> None:
+        self._changed = threading.Condition()
+        self._threads: dict[str, threading.Thread] = {}
+        self._searches = 0
+        self._lost_at = float("-inf")
+        self._settled_at = float("-inf")
+        self._stopped = False
+
+    after_fork = _forget_threads
+    """In a forked child no thread of the parent lives and a lock may be held by one: start clean."""
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """The threads that are running now."""
+        with self._changed:
+            return tuple(self._threads.values())
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the topology is being kept up to date and no search is under way."""
+        with self._changed:
+            return bool(self._threads) and not self._is_searching()
+
+    def start(self) -> None:
+        """Watch the writer from now on; does nothing if it is watched already."""
+        with self._changed:
+            self._stopped = False
+            self._start_missing()
+
+    def stop(self) -> None:
+        """Have all threads end; none is waited for."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    @contextmanager
+    def search(self, since: float) -> Iterator[None]:
+        """Have all hosts asked at the short interval for as long as the caller waits for news.
+
+        `since` is the monotonic time of the failure: the writer is taken as lost until one says so after it.
+        """
+        with self._changed:
+            self._stopped = False
+            self._searches += 1
+            self._lost_at = max(self._lost_at, since)
+            self._start_missing()
+            if self._searches == 1:  # later callers are served by the search that is under way
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._searches -= 1
+
+    def _is_searching(self) -> bool:
+        if self._searches:
+            return True
+        topology = self._store.current
+        verified_at = topology.writer_verified_at if topology else None
+        return verified_at is None or verified_at < self._lost_at
+
+    def _needed(self) -> set[str]:
+        topology = self._store.current
+        if self._stopped or topology is None or not (self._searches or self._wanted()):
+            return set()
+        if self._is_searching() or topology.writer is None:
+            return {host.address for host in topology.hosts}
+        return {topology.writer.address}
+
+    def _start_missing(self) -> None:
+        for address in self._needed() - self._threads.keys():
+            thread = threading.Thread(target=self._watch, args=(address,), name=f"topology {address}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the process has no room for another thread, or is ending
+                logger.warning("cannot watch %s: %s", address, error)
+                return
+            self._threads[address] = thread
+
+    def _watch(self, address: str) -> None:
+        """Ask one host for as long as that is needed. The body of a thread."""
+        observer: Observer | None = None
+        tries = 0
+        self._wait_for_first_turn()
+        while self._go_on(address):
+            tries = tries + 1 if self._is_searching() else 0
+            try:
+                observer = observer or self._connect_to(address)
+                self._store.publish(observer.observe())
+            except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
+                logger.debug("%s does not answer: %s", address, error)
+                _give_up(observer)
+                observer = None
+                tries = max(tries, _A_FULL_PAUSE if isinstance(error, Refused) else 1)
+                self._note_failure(address)
+            self._pause(tries)
+        _give_up(observer)
+
+    def _connect_to(self, address: str) -> Observer:
+        topology = self._store.current
+        host = topology and topology.find(address)
+        if not host:
+            raise LookupError(f"{address} is no longer a member of the cluster")
+        return self._connect(host)
+
+    def _wait_for_first_turn(self) -> None:
+        # Calm, the session that started this thread has just asked; in a search, the standing connection goes first.
+        with self._changed:
+            if not self._is_searching():
+                self._changed.wait(self._pace.calm)
+            elif len(self._threads) > 1:
+                self._changed.wait(_HEAD_START)
+
+    def _go_on(self, address: str) -> bool:
+        with self._changed:
+            self._start_missing()
+            if address in self._needed():
+                return True
+            del self._threads[address]
+            return False
+
+    def _note_failure(self, address: str) -> None:
+        topology = self._store.current
+        with self._changed:
+            if topology and topology.writer and topology.writer.address == address:
+                self._lost_at = max(self._lost_at, time.monotonic())
+        self._store.mark_unavailable(address)
+
+    def _pause(self, tries: int) -> None:
+        with self._changed:
+            now = time.monotonic()
+            if self._is_searching():
+                self._settled_at = now + _SETTLING
+                longest = _LONGEST_PAUSE_AWAITED if self._searches and tries < _A_FULL_PAUSE else _LONGEST_PAUSE
+                growth: float = 1.5 ** min(max(0, tries - _PATIENT_TRIES), 20)
+                self._changed.wait(min(self._pace.searching * growth, longest))
+            else:
+                self._changed.wait(min(_SETTLING_INTERVAL, self._pace.calm) if now < self._settled_at else self._pace.calm)
+
+    def __repr__(self) -> str:
+        with self._changed:
+            return f"<{type(self).__name__} {'searching' if self._is_searching() else 'calm'} {sorted(self._threads)}>"
+
+
+def _give_up(observer: Observer | None) -> None:
+    if observer is not None:
+        observer.close()

@@ -1,0 +1,124 @@
+"""Finds out which database, cluster and instance a fresh connection leads to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
+from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.monitor import Pace
+from aws_advanced_python_wrapper.cluster.topology import Observation, Row
+from aws_advanced_python_wrapper.database.detection import detect, named
+from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import RawConnection
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.properties import (
+    AUXILIARY_QUERY_TIMEOUT_SEC,
+    CLUSTER_ID,
+    CLUSTER_INSTANCE_HOST_PATTERN,
+    CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS,
+    TOPOLOGY_REFRESH_MS,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.core.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+def known_cluster(session: Session) -> Cluster | None:
+    """Return the cluster that the session's settings lead to, if this process has met it."""
+    return CLUSTERS.find(_cluster_name(session), f"{session.endpoint.host}:{_port(session)}")
+
+
+async def identify(session: Session, raw: RawConnection, host: HostInfo) -> HostInfo:
+    """Ask the server of a fresh connection who it is, tell its cluster, and return the host as a member of it.
+
+    A known cluster costs one query, a new one three; a database without clusters costs none once it is known.
+    """
+    deadline = Deadline.after(session.settings[AUXILIARY_QUERY_TIMEOUT_SEC])
+    ask: Ask = partial(session.adapter.query, session.io, raw, deadline=deadline)
+    session.dialect = dialect = session.dialect or await _dialect_at(session, ask)
+    if not dialect.knows_cluster:
+        return host
+    at = time.monotonic()
+    host_id, role = await dialect.identify(ask)
+    members = () if session.cluster else await dialect.members(ask)
+    cluster = session.cluster = session.cluster or _settle(session, host_id, members)
+    address = member_address(cluster.pattern, host_id, cluster.default_port)
+    observation = Observation(address, host_id, role, member_rows(cluster, members), at)
+    topology = cluster.store.publish(observation)
+    found = topology.find(address)
+    if found is None:
+        raise AwsWrapperError(f"{address} is not a member of its own cluster {topology!r}")
+    return found
+
+
+def member_rows(cluster: Cluster, members: tuple[Member, ...]) -> tuple[Row, ...]:
+    """Turn what a host's table says into rows with host names."""
+    port = cluster.pattern.port or cluster.default_port
+    return tuple(
+        Row(m.host_id, cluster.pattern.host(m.host_id), port, m.is_writer, m.lag_ms, m.updated_at) for m in members
+    )
+
+
+def member_address(pattern: InstancePattern, host_id: str, default_port: int) -> str:
+    """Return "host:port" of an instance."""
+    return f"{pattern.host(host_id)}:{pattern.port or default_port}"
+
+
+async def _dialect_at(session: Session, ask: Ask) -> Dialect:
+    address = f"{session.endpoint.host}:{_port(session)}"
+    code = CLUSTERS.dialect_code(address)
+    if code is None:
+        dialect = await detect(session.adapter.code, ask)
+        CLUSTERS.note_dialect_code(address, dialect.code)
+        logger.debug("%s speaks %s", address, dialect.code)
+        return dialect
+    return named(code)
+
+
+def _settle(session: Session, host_id: str, members: tuple[Member, ...]) -> Cluster:
+    pattern, port = instance_pattern(session), _port(session)
+    host_ids = {host_id, *(member.host_id for member in members)}
+    addresses = [member_address(pattern, member, port) for member in sorted(host_ids)]
+    name = _cluster_name(session) or f"{pattern.host(host_id)}:{port}"
+    return CLUSTERS.settle(name, addresses, lambda: Cluster(pattern, port, _pace(session.settings)))
+
+
+def instance_pattern(session: Session) -> InstancePattern:
+    """Return how instance names become host names: as the user says, or as the endpoint's own domain does.
+
+    Raises:
+        AwsWrapperError: the endpoint is an IP address or a custom domain and the user has not said it.
+    """
+    text = session.settings[CLUSTER_INSTANCE_HOST_PATTERN] or session.endpoint.instance_pattern
+    if text is None:
+        raise AwsWrapperError(
+            f"host {session.endpoint.host!r} leads to a cluster, but its name does not tell how the cluster's instances "
+            "are called. Set cluster_instance_host_pattern, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com', "
+            "with a question mark in place of the instance name"
+        )
+    return InstancePattern.parse(text)
+
+
+def _cluster_name(session: Session) -> str | None:
+    cluster_id = session.settings[CLUSTER_ID]
+    if cluster_id:
+        return f"cluster_id {cluster_id}"
+    name = session.endpoint.cluster_name
+    return f"{name}:{_port(session)}" if name else None
+
+
+def _port(session: Session) -> int:
+    return session.settings.port or session.adapter.default_port
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings[TOPOLOGY_REFRESH_MS] / 1000, settings[CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS] / 1000)

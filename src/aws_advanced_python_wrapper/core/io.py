@@ -1,0 +1,100 @@
+"""The outside world in its two flavours: everything that may wait goes through here.
+
+The code above the drivers is written once, as coroutines that await only these functions. In the blocking
+flavour none of them ever suspends, so `run` can drive a coroutine to its end without an event loop.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from aws_advanced_python_wrapper.cluster.store import TopologyStore
+from aws_advanced_python_wrapper.cluster.topology import Topology
+from aws_advanced_python_wrapper.deadline import Deadline
+
+T = TypeVar("T")
+
+
+class Io(Protocol):
+    """What a session may wait for."""
+
+    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a driver function, awaiting what it returns where the driver is asynchronous."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause this caller only."""
+        ...
+
+    async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
+        """Wait until a socket can be read (or also written); False after `timeout` seconds."""
+        ...
+
+    async def wait_topology(
+        self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
+    ) -> T | None:
+        """Wait until `accept` finds what it wants in the current topology; None past the deadline."""
+        ...
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """Return a lock between the callers of one session."""
+        ...
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Drive a coroutine of the blocking flavour to its end."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("a coroutine of the blocking flavour waited for something outside core.io")
+
+
+class BlockingIo:
+    """Waits by blocking the calling thread."""
+
+    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call the driver's function in this thread."""
+        return function(*args, **kwargs)
+
+    async def sleep(self, seconds: float) -> None:
+        """Block this thread."""
+        time.sleep(seconds)
+
+    async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
+        """Poll the descriptor (poll, not select: its number may be above 1023)."""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
+        return bool(poll.poll(timeout * 1000))
+
+    async def wait_topology(
+        self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
+    ) -> T | None:
+        """Wait on the store's condition."""
+        return store.wait(accept, deadline)
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """Return a re-entrant lock between threads."""
+        return _ThreadLock()
+
+
+class _ThreadLock:
+    """A thread lock in the shape of an asynchronous context manager."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._lock.release()

@@ -1,0 +1,79 @@
+"""The monitor's own connections: opened with a session's settings, asked who they lead to."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from aws_advanced_python_wrapper.cluster.directory import Cluster
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.monitor import Refused
+from aws_advanced_python_wrapper.cluster.topology import Observation
+from aws_advanced_python_wrapper.core.identification import member_address, member_rows
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+from aws_advanced_python_wrapper.properties import AUXILIARY_QUERY_TIMEOUT_SEC, Settings
+
+# A monitor that waits for a frozen host learns nothing: its own connections give up early, unless the user says otherwise
+# with topology-monitoring-connect_timeout. In seconds.
+_CONNECT_TIMEOUT = 5
+
+
+class MonitorCredentials:
+    """What a session lends to the monitor of its cluster: settings, and how to use them in a thread."""
+
+    def __init__(self, settings: Settings, adapter: DriverAdapter, dialect: Dialect, cluster: Cluster) -> None:
+        self._settings = settings
+        self._adapter = adapter
+        self._dialect = dialect
+        self._cluster = cluster
+        lent = {name: value for name, value in settings.driver.items() if name not in adapter.session_parameters}
+        self._options: dict[str, Any] = {**lent, "connect_timeout": _CONNECT_TIMEOUT, **settings.monitoring}
+        # Compared, never shown: equal for settings that open the same connection.
+        self.key = repr(sorted(self._options.items()))
+
+    def observe(self, host: HostInfo) -> HostObserver:
+        """Open a connection to a host; raises `Refused` if the server does not accept these credentials."""
+        arguments = self._adapter.arguments(self._options, host.host, host.port)
+        try:
+            raw = run(self._adapter.open(BlockingIo(), arguments))
+        except self._adapter.errors.Error as error:
+            if self._adapter.classify(error) is ErrorKind.LOGIN:
+                raise Refused(f"{host.address} does not accept the credentials of user {self._settings.user!r}") from error
+            raise
+        timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
+        return HostObserver(self._adapter, raw, self._dialect, self._cluster, timeout)
+
+
+class HostObserver:
+    """A blocking connection to one host, used by one thread."""
+
+    def __init__(
+        self, adapter: DriverAdapter, raw: RawConnection, dialect: Dialect, cluster: Cluster, timeout: float
+    ) -> None:
+        self._adapter = adapter
+        self._raw = raw
+        self._dialect = dialect
+        self._cluster = cluster
+        self._timeout = timeout
+
+    def observe(self) -> Observation:
+        """Ask the host who it is and what it knows of the others."""
+        return run(self._observe())
+
+    async def _observe(self) -> Observation:
+        deadline = Deadline.after(self._timeout)
+        ask: Ask = partial(self._adapter.query, BlockingIo(), self._raw, deadline=deadline)
+        at = time.monotonic()
+        host_id, role = await self._dialect.identify(ask)
+        rows = member_rows(self._cluster, await self._dialect.members(ask))
+        address = member_address(self._cluster.pattern, host_id, self._cluster.default_port)
+        return Observation(address, host_id, role, rows, at)
+
+    def close(self) -> None:
+        """End the connection without waiting for the host."""
+        self._adapter.abort(self._raw)
+        self._raw.close()

@@ -1,0 +1,98 @@
+"""The contract between a plugin and the session it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind, RawConnection
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.core.session import Session
+
+
+class Phase(IntEnum):
+    """Where a plugin stands in the chain, from the program's side to the driver's.
+
+    `auto_sort_wrapper_plugin_order` sorts by it. A plugin without a phase stays behind its neighbour in the list.
+    """
+
+    ENDPOINT = 50
+    TRACKING = 100
+    STALE_DNS = 200
+    ROUTING = 300
+    FAILOVER = 400
+    MONITORING = 500
+    SELECTION = 600
+    SIGN_IN = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection of the wrapped driver and the host that it leads to, as the host says itself."""
+
+    raw: RawConnection
+    host: HostInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call of the program's that ended with a driver error."""
+
+    error: Exception
+    kind: ErrorKind
+    in_transaction: bool
+    """Whether a transaction was open when the call began."""
+    at: float
+    """Monotonic time, in seconds, at which the error was seen."""
+    superseded: bool
+    """Whether the connection it happened on has been replaced meanwhile, on behalf of another caller."""
+
+
+ConnectNext: TypeAlias = Callable[[HostInfo], Awaitable[Opened]]
+CallNext: TypeAlias = Callable[..., Awaitable[Any]]
+
+
+class Plugin:
+    """Base of all plugins; one instance serves one session.
+
+    What a plugin overrides is what it takes part in: a hook that is left alone costs nothing. `before_call` and
+    `after_call` run around every call and must be quick plain functions without I/O. The others are coroutines that may
+    wait only through `self.session.io`, and so serve the blocking and the asyncio flavour alike.
+    """
+
+    code: ClassVar[str]
+    phase: ClassVar[Phase | None] = None
+    needs_topology: ClassVar[bool] = False
+    """Whether the session must know the cluster and host it is connected to."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def before_call(self) -> None:
+        """Note that a call of the program's begins."""
+
+    def after_call(self) -> None:
+        """Note that it has ended, whichever way."""
+
+    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:
+        """Wrap a call of the program's: `await proceed(*args, **kwargs)` makes it. Costs microseconds per call."""
+        return await proceed(*args, **kwargs)
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        """Open a connection to `host`, or to another one: `await proceed(host)` leads on towards the driver."""
+        return await proceed(host)
+
+    async def on_error(self, failure: Failure) -> None:
+        """Deal with a driver error of a call. To return is to have the program see the error as it is."""
+
+    def close(self) -> None:
+        """Let go of what the plugin holds; called once, when the program closes its connection."""
+
+
+def overrides(plugin: Plugin, hook: str) -> bool:
+    """Tell whether a plugin takes part in a hook."""
+    return getattr(type(plugin), hook) is not getattr(Plugin, hook)

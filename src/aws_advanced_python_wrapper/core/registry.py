@@ -1,0 +1,64 @@
+"""Plugin codes and the classes behind them; a class is imported when a connection first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from aws_advanced_python_wrapper.core.plugin import Plugin
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.properties import suggest
+
+ENTRY_POINT_GROUP = "aws_advanced_python_wrapper.plugins"
+"""Distributions offer plugins under this group: the name is the code, the value the class."""
+
+_FAILOVER = "aws_advanced_python_wrapper.failover_plugin:FailoverPlugin"
+
+_BUILT_IN = {"failover": _FAILOVER, "failover_v2": _FAILOVER, "failover2": _FAILOVER}
+_registered: dict[str, type[Plugin]] = {}
+
+
+def register_plugin(code: str, plugin_class: type[Plugin]) -> None:
+    """Make a plugin class known to this process under a code, before built-in ones of the same code."""
+    _check(plugin_class)
+    _registered[code] = plugin_class
+
+
+def plugin_classes(requested: Sequence[str | type[Plugin]], *, sort: bool) -> list[type[Plugin]]:
+    """Return the classes for plugin codes (or classes) in chain order, each once.
+
+    Raises:
+        AwsWrapperError: a code is unknown, or what it names is not a plugin.
+    """
+    classes = list(dict.fromkeys(_find(item) if isinstance(item, str) else _check(item) for item in requested))
+    return _sorted(classes) if sort else classes
+
+
+def _sorted(classes: list[type[Plugin]]) -> list[type[Plugin]]:
+    ranks: list[int] = []
+    for plugin_class in classes:
+        behind = ranks[-1] if ranks else 0
+        ranks.append(behind if plugin_class.phase is None else plugin_class.phase)
+    order = sorted(range(len(classes)), key=ranks.__getitem__)
+    return [classes[place] for place in order]
+
+
+def _find(code: str) -> type[Plugin]:
+    if code in _registered:
+        return _registered[code]
+    if code in _BUILT_IN:
+        module, name = _BUILT_IN[code].split(":")
+        return _check(getattr(import_module(module), name))
+    offered = entry_points(group=ENTRY_POINT_GROUP)
+    for point in offered:
+        if point.name == code:
+            return _check(point.load())
+    known = sorted({*_BUILT_IN, *_registered, *(point.name for point in offered)})
+    raise AwsWrapperError(f"plugins: no plugin is called {code!r}{suggest(code, known)}; known: {', '.join(known)}")
+
+
+def _check(found: object) -> type[Plugin]:
+    if isinstance(found, type) and issubclass(found, Plugin):
+        return found
+    raise AwsWrapperError(f"plugins: {found!r} is not a subclass of aws_advanced_python_wrapper.core.plugin.Plugin")

@@ -1,0 +1,198 @@
+"""The state of one wrapped connection, and the path of its calls."""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeVar
+
+from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
+from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, analyse
+from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.identification import identify, known_cluster
+from aws_advanced_python_wrapper.core.io import Io, run
+from aws_advanced_python_wrapper.core.observation import MonitorCredentials
+from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.database.detection import named
+from aws_advanced_python_wrapper.database.dialect import Dialect
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+from aws_advanced_python_wrapper.properties import (
+    TRANSFER_SESSION_STATE_ON_SWITCH,
+    WRAPPER_DIALECT,
+    Settings,
+)
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Replaceable(Protocol):
+    """What a session must tell when its connection is replaced: its cursors."""
+
+    def become_stale(self, reason: str) -> None:
+        """Answer every further call with an error that gives the reason."""
+        ...
+
+
+class Session:
+    """Everything about one wrapped connection: the raw connection of the moment, its host, its plugins."""
+
+    def __init__(
+        self, settings: Settings, adapter: DriverAdapter, io: Io, plugin_classes: Sequence[type[Plugin]]
+    ) -> None:
+        self.settings = settings
+        self.adapter = adapter
+        self.io = io
+        self.endpoint: Endpoint = analyse(settings.host)
+        self.dialect: Dialect | None = named(code) if (code := settings[WRAPPER_DIALECT]) else None
+        self.needs_topology = any(plugin_class.needs_topology for plugin_class in plugin_classes)
+        self.cluster: Cluster | None = known_cluster(self) if self.needs_topology else None
+        self.raw: RawConnection = None
+        self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
+        self.in_transaction = 0
+        self.closed = False
+        self._cursors: weakref.WeakSet[Replaceable] = weakref.WeakSet()
+        self._lock = io.lock()
+        # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
+        proxy: Session = weakref.proxy(self)
+        self.plugins = [plugin_class(proxy) for plugin_class in plugin_classes]
+        self._before = tuple(p.before_call for p in self.plugins if overrides(p, "before_call"))
+        self._after = tuple(p.after_call for p in self.plugins if overrides(p, "after_call"))
+        self._wrapping = [p for p in self.plugins if overrides(p, "execute")]
+        # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
+        self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
+        self._in_transaction_now: Callable[[], int] = int
+
+    # -- the path of a call: `call` is the hot path of the blocking flavour, `acall` its asyncio twin
+
+    def call(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Make a call of the program's that may touch the network; raises what the driver raises, or an outcome."""
+        self.in_transaction = self._in_transaction_now()
+        for hook in self._before:
+            hook()
+        try:
+            if self._wrapping:
+                return run(self._wrapped(function)(*args, **kwargs))  # type: ignore[arg-type]
+            return function(*args, **kwargs)
+        except Exception as error:
+            run(self.recover(function, error))
+            raise
+        finally:
+            for hook in self._after:
+                hook()
+
+    async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Make a call of the program's, asyncio flavour."""
+        self.in_transaction = self._in_transaction_now()
+        for hook in self._before:
+            hook()
+        try:
+            if self._wrapping:
+                return await self._wrapped(function)(*args, **kwargs)
+            return await function(*args, **kwargs)
+        except Exception as error:
+            await self.recover(function, error)
+            raise
+        finally:
+            for hook in self._after:
+                hook()
+
+    def _wrapped(self, function: Callable[..., Any]) -> CallNext:
+        proceed: CallNext = partial(self.io.call, function)
+        for plugin in reversed(self._wrapping):
+            proceed = partial(plugin.execute, function, proceed)
+        return proceed
+
+    async def recover(self, function: Callable[..., Any], error: Exception) -> None:
+        """Let the plugins deal with an error; returns where the program is to see it as it is."""
+        if not self._on_error or self.closed:
+            return
+        failed = self.adapter.connection_of(getattr(function, "__self__", None))
+        kind = self.adapter.classify(error, failed)
+        if kind is ErrorKind.OTHER:
+            return
+        at, in_transaction = time.monotonic(), bool(self.in_transaction)
+        async with self._lock:
+            failure = Failure(error, kind, in_transaction, at, superseded=failed is not self.raw)
+            for plugin in self._on_error:
+                await plugin.on_error(failure)
+
+    # -- connecting and switching
+
+    async def connect(self) -> None:
+        """Open the first connection, to the host that the settings name."""
+        self._adopt(await self.open(self.host))
+
+    async def open(self, host: HostInfo, *, below: Plugin | None = None) -> Opened:
+        """Open a connection through the plugins, or only through those between `below` and the driver."""
+        chain = self.plugins if below is None else self.plugins[self.plugins.index(below) + 1 :]
+        proceed: ConnectNext = self._open_raw
+        for plugin in reversed(chain):
+            if overrides(plugin, "connect"):
+                proceed = partial(plugin.connect, proceed=proceed)
+        return await proceed(host)
+
+    async def _open_raw(self, host: HostInfo) -> Opened:
+        arguments = self.adapter.arguments(self.settings.driver, host.host, host.port)
+        raw = await self.adapter.open(self.io, arguments)
+        if not self.needs_topology:
+            return Opened(raw, host)
+        try:
+            return Opened(raw, await identify(self, raw, host))
+        except BaseException:
+            await self.discard(raw)
+            raise
+
+    async def switch(self, opened: Opened, reason: str) -> None:
+        """Go on with another connection: state moves over, the old connection and its cursors end."""
+        old = self.raw
+        if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
+            self.adapter.copy_state(old, opened.raw)
+        self._adopt(opened)
+        cursors, self._cursors = self._cursors, weakref.WeakSet()
+        for cursor in list(cursors):
+            cursor.become_stale(reason)
+        await self.discard(old)
+
+    def _adopt(self, opened: Opened) -> None:
+        self.raw, self.host = opened.raw, opened.host
+        self.in_transaction = 0
+        self._in_transaction_now = self.adapter.transaction_probe(opened.raw)
+        if self.cluster is not None:
+            self.cluster.join(self)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What the monitor of the cluster may use while this session lives."""
+        if self.cluster is None or self.dialect is None:
+            raise AttributeError("a session without cluster has nothing to lend to a monitor")
+        return MonitorCredentials(self.settings, self.adapter.blocking(), self.dialect, self.cluster)
+
+    def add_cursor(self, cursor: Replaceable) -> None:
+        """Remember a cursor that works on the raw connection of the moment."""
+        self._cursors.add(cursor)
+
+    async def discard(self, raw: RawConnection) -> None:
+        """End a connection that nobody uses any more, without waiting for its host."""
+        self.adapter.abort(raw)
+        try:
+            await self.io.call(raw.close)
+        except self.adapter.errors.Error as error:
+            logger.debug("closing a discarded connection: %s", error)
+
+    def release(self) -> None:
+        """Let go of plugins and cluster; the caller closes the raw connection."""
+        if self.closed:
+            return
+        self.closed = True
+        for plugin in self.plugins:
+            plugin.close()
+        if self.cluster is not None:
+            self.cluster.leave(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.host!r} {'closed' if self.closed else 'open'}>"

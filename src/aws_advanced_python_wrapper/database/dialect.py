@@ -1,0 +1,68 @@
+"""What the rest of the driver may ask of a database, whichever engine and deployment it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aws_advanced_python_wrapper.cluster.host import HostRole
+
+Answer: TypeAlias = Sequence[tuple[str | None, ...]]
+Ask: TypeAlias = Callable[[str], Awaitable[Answer]]
+"""Runs one of the driver's own queries on a connection and returns its rows as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of a host's own table of its cluster."""
+
+    host_id: str
+    is_writer: bool
+    lag_ms: float | None
+    updated_at: float | None
+    """Seconds since the epoch, by the server's clock; None where the table does not say."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The SQL of one engine and deployment. Every name in it is qualified: the user's `search_path` has no say.
+
+    `identity_sql` returns one row (instance identifier, is it a reader: "t"/"f"); `members_sql` returns a row for each
+    member (identifier, is it the writer, lag in ms, last update in seconds since the epoch). Both are None for a
+    database that knows no cluster.
+    """
+
+    code: str
+    engine: str
+    probe_sql: str | None
+    """Returns one true value on a server of this deployment; None for the engine's fall-back."""
+    identity_sql: str | None = None
+    members_sql: str | None = None
+
+    @property
+    def knows_cluster(self) -> bool:
+        """Whether hosts of this deployment can name the members of their cluster."""
+        return self.members_sql is not None
+
+    async def identify(self, ask: Ask) -> tuple[str, HostRole]:
+        """Ask a host who it is and which role it has now."""
+        if self.identity_sql is None:
+            raise NotImplementedError(f"{self.code} has no notion of instances")
+        ((host_id, is_reader),) = await ask(self.identity_sql)
+        return str(host_id), HostRole.READER if is_reader == "t" else HostRole.WRITER
+
+    async def members(self, ask: Ask) -> tuple[Member, ...]:
+        """Ask a host for its own view of the cluster, which may be older than the truth."""
+        if self.members_sql is None:
+            raise NotImplementedError(f"{self.code} has no notion of a cluster")
+        return tuple(_member(*row) for row in await ask(self.members_sql))
+
+
+def _member(host_id: str | None, is_writer: str | None, lag_ms: str | None, updated_at: str | None) -> Member:
+    return Member(
+        host_id=str(host_id),
+        is_writer=is_writer == "t",
+        lag_ms=None if lag_ms is None else float(lag_ms),
+        updated_at=None if updated_at is None else float(updated_at),
+    )

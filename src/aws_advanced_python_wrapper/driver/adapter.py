@@ -1,0 +1,126 @@
+"""What the rest of the driver may ask of a database driver, whichever it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from types import ModuleType
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.errors import driver_class, matching
+from aws_advanced_python_wrapper.pep249 import Error
+
+RawConnection: TypeAlias = Any  # a connection of the wrapped driver
+RawCursor: TypeAlias = Any  # a cursor of the wrapped driver
+Rows: TypeAlias = Sequence[tuple[str | None, ...]]
+
+E = TypeVar("E", bound=Error)
+
+
+class ErrorKind(Enum):
+    """What a driver error means for the connection it was raised on."""
+
+    NETWORK = "network"
+    LOGIN = "login"
+    READ_ONLY = "read_only"
+    OTHER = "other"
+
+
+class DriverIo(Protocol):
+    """The part of the outside world an adapter needs; `core.io` implements it for each flavour."""
+
+    async def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a driver function, awaiting what it returns where the driver is asynchronous."""
+        ...
+
+    async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
+        """Wait until a socket can be read (or also written); False after `timeout` seconds."""
+        ...
+
+
+class DriverAdapter(ABC):
+    """Everything that differs between database drivers, for one connect callable of the user's.
+
+    An adapter holds no connection and no state: every method takes the raw connection it works on.
+    """
+
+    code: ClassVar[str]
+    default_port: ClassVar[int]
+    connection_calls: ClassVar[frozenset[str]]
+    """Connection methods that touch the network and are not part of PEP 249."""
+    cursor_calls: ClassVar[frozenset[str]]
+    """Cursor methods that touch the network and are not part of PEP 249."""
+
+    session_parameters: ClassVar[frozenset[str]]
+    """Connection parameters that shape the program's own session and have no place in the driver's connections."""
+
+    def __init__(self, connect: Callable[..., Any]) -> None:
+        self.connect = connect
+
+    @property
+    @abstractmethod
+    def errors(self) -> ModuleType:
+        """The module that holds the driver's PEP 249 exception classes."""
+
+    def error(self, error_class: type[E], message: str) -> E:
+        """Make one of our errors that is also an instance of the driver's class of the same kind."""
+        return driver_class(error_class, matching(error_class, self.errors))(message)
+
+    @property
+    @abstractmethod
+    def parameters(self) -> frozenset[str]:
+        """The names that the driver's own connect function accepts."""
+
+    @abstractmethod
+    def blocking(self) -> DriverAdapter:
+        """Return an adapter of the driver's blocking flavour, for background threads."""
+
+    @abstractmethod
+    def arguments(self, options: Mapping[str, Any], host: str, port: int | None) -> dict[str, Any]:
+        """Return the keyword arguments that open a connection to `host` with the user's options."""
+
+    async def open(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Open a connection; raises whatever the driver raises, untouched."""
+        return await io.call(self.connect, **arguments)
+
+    @abstractmethod
+    async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
+        """Run one of our own queries outside the user's transaction and cursors, within the deadline.
+
+        Values come as text. Raises the driver's error; past the deadline the connection is aborted and the
+        driver's `OperationalError` is raised as `QueryTimeoutError`.
+        """
+
+    @abstractmethod
+    def abort(self, raw: RawConnection) -> None:
+        """End a connection from any thread by shutting down its socket: nothing is freed or closed."""
+
+    @abstractmethod
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
+
+    @abstractmethod
+    def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
+        """Return a function, called before each call of the user's, that is non-zero inside a transaction. No I/O."""
+
+    @abstractmethod
+    def connection_of(self, owner: Any) -> RawConnection:
+        """Return the raw connection that a bound method's object (a raw cursor or connection) works on."""
+
+    @abstractmethod
+    def rows_are_local(self, raw: RawCursor) -> bool:
+        """Tell whether fetching from this cursor only hands out rows that are already on the client."""
+
+    @abstractmethod
+    def is_raw_cursor(self, value: Any) -> bool:
+        """Tell whether a value that a driver method returned is one of the driver's cursors."""
+
+    @abstractmethod
+    def copy_state(self, old: RawConnection, new: RawConnection) -> None:
+        """Give a new connection what the user set on the old one (which may be dead). No I/O."""
+
+    @abstractmethod
+    def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
+        """Tell what an error means for the connection `raw` it was raised on (None: while it was being opened)."""

@@ -1,0 +1,49 @@
+"""Finds the adapter for the connect callable that a user hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.properties import suggest
+
+# Code -> where its adapter is, imported on first use: nobody needs a driver that they do not use.
+_ADAPTERS = {"psycopg": "aws_advanced_python_wrapper.driver.psycopg:PsycopgAdapter"}
+
+# The top-level package of a connect callable -> code.
+_PACKAGES = {"psycopg": "psycopg"}
+
+
+def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> DriverAdapter:
+    """Return the adapter for a connect callable, or the one named by `wrapper_driver_dialect`.
+
+    Raises:
+        AwsWrapperError: `target` is missing or not callable, its driver is not known, or no adapter has that code.
+    """
+    if not callable(target):
+        raise AwsWrapperError(
+            "connect needs the driver's connect function first, as in connect(psycopg.Connection.connect, ...); "
+            f"it was given {target!r}"
+        )
+    code = code or _code_of(target)
+    if code not in _ADAPTERS:
+        raise AwsWrapperError(f"no driver dialect is called {code!r}{suggest(code, _ADAPTERS)}; known: {', '.join(_ADAPTERS)}")
+    module, name = _ADAPTERS[code].split(":")
+    adapter: DriverAdapter = getattr(import_module(module), name)(target)
+    return adapter
+
+
+def _code_of(target: Callable[..., Any]) -> str:
+    owner = getattr(target, "__self__", None)  # the class of a class method such as psycopg.Connection.connect
+    classes = owner.__mro__ if isinstance(owner, type) else [target]
+    for place in classes:
+        package = str(getattr(place, "__module__", "")).partition(".")[0]
+        if package in _PACKAGES:
+            return _PACKAGES[package]
+    raise AwsWrapperError(
+        f"the driver of {target!r} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
+        "For a connect function of your own, name the driver with wrapper_driver_dialect"
+    )

@@ -1,0 +1,167 @@
+"""The adapter for psycopg 3, both flavours."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import (
+    DriverAdapter,
+    DriverIo,
+    ErrorKind,
+    RawConnection,
+    RawCursor,
+    Rows,
+)
+from aws_advanced_python_wrapper.driver.postgresql_errors import classify
+from aws_advanced_python_wrapper.errors import QueryTimeoutError
+
+# Keyword arguments of psycopg.Connection.connect that are psycopg's own, not libpq's.
+_PSYCOPG_ARGUMENTS = frozenset(
+    {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory", "server_cursor_factory"}
+)
+
+# Our parameter -> libpq's (libpq documentation, "Parameter Key Words").
+_KEEPALIVE = {
+    "tcp_keepalive": "keepalives",
+    "tcp_keepalive_time": "keepalives_idle",
+    "tcp_keepalive_interval": "keepalives_interval",
+    "tcp_keepalive_probes": "keepalives_count",
+}
+
+# What a user sets on a connection object, as attributes that can be read from a dead connection. The private names are
+# written without psycopg's check that no transaction is open: the new connection has just been opened.
+_STATE = ("_autocommit", "_isolation_level", "_read_only", "_deferrable")
+_FACTORIES = ("row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max")
+
+
+class PsycopgAdapter(DriverAdapter):
+    """psycopg 3.1.12 and newer."""
+
+    code = "psycopg"
+    default_port = 5432
+    connection_calls = frozenset({"set_autocommit", "set_deferrable", "set_isolation_level", "set_read_only", "wait"})
+    cursor_calls = frozenset({"scroll"})
+    session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
+
+    @property
+    def errors(self) -> ModuleType:
+        """Psycopg itself exports the exception classes of PEP 249."""
+        return psycopg
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Psycopg's own arguments and every connection parameter of the libpq in use."""
+        libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+        return _PSYCOPG_ARGUMENTS | libpq
+
+    def blocking(self) -> PsycopgAdapter:
+        """Return an adapter on psycopg's blocking connection class."""
+        return PsycopgAdapter(psycopg.Connection.connect)
+
+    def arguments(self, options: Mapping[str, Any], host: str, port: int | None) -> dict[str, Any]:
+        """Translate keep-alive parameters to libpq's and point the options at a host."""
+        arguments = {name: value for name, value in options.items() if name not in _KEEPALIVE}
+        for ours, libpqs in _KEEPALIVE.items():
+            if (value := options.get(ours)) is not None:
+                arguments[libpqs] = int(value)
+        if host != options.get("host"):
+            arguments.pop("hostaddr", None)  # an address the user gave for another host
+        arguments["host"] = host
+        if port is not None:
+            arguments["port"] = port
+        return arguments
+
+    async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
+        """Run a query through libpq itself: no cursor, no BEGIN, no adapters or row factory of the user's."""
+        pgconn: pq.abc.PGconn = raw.pgconn
+        pgconn.send_query(sql.encode())
+        while pgconn.flush():
+            await self._wait(io, raw, deadline, writing=True)
+            pgconn.consume_input()
+        while pgconn.is_busy():
+            await self._wait(io, raw, deadline, writing=False)
+            pgconn.consume_input()
+        results = []
+        while (result := pgconn.get_result()) is not None:
+            results.append(result)
+        if not results or results[-1].status != pq.ExecStatus.TUPLES_OK:
+            raise _query_error(pgconn, results)
+        return _rows(results[-1])
+
+    async def _wait(self, io: DriverIo, raw: RawConnection, deadline: Deadline, *, writing: bool) -> None:
+        if not await io.wait_socket(raw.pgconn.socket, writing=writing, timeout=deadline.remaining()):
+            self.abort(raw)
+            raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time")
+
+    def abort(self, raw: RawConnection) -> None:
+        """Shut the socket down; libpq then sees the end of the stream."""
+        try:
+            descriptor = os.dup(raw.pgconn.socket)
+        except (psycopg.Error, OSError):  # already closed
+            return
+        with socket.socket(fileno=descriptor) as duplicate:
+            try:
+                duplicate.shutdown(socket.SHUT_RDWR)
+            except OSError:  # not connected any more
+                return
+
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Read libpq's own status."""
+        return bool(raw.closed)
+
+    def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
+        """Return libpq's transaction status, which is zero when idle."""
+        return partial(getattr, raw.pgconn, "transaction_status")
+
+    def connection_of(self, owner: Any) -> RawConnection:
+        """A cursor knows its connection."""
+        return owner.connection if self.is_raw_cursor(owner) else owner
+
+    def rows_are_local(self, raw: RawCursor) -> bool:
+        """Only named cursors leave their rows on the server."""
+        return not isinstance(raw, (psycopg.ServerCursor, psycopg.AsyncServerCursor))
+
+    def is_raw_cursor(self, value: Any) -> bool:
+        """Tell by psycopg's cursor classes."""
+        return isinstance(value, (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor))
+
+    def copy_state(self, old: RawConnection, new: RawConnection) -> None:
+        """Copy transaction characteristics, factories, adapters and handlers."""
+        for name in (*_STATE, *_FACTORIES):
+            setattr(new, name, getattr(old, name))
+        new._begin_statement = b""  # psycopg caches the BEGIN that these characteristics make
+        new._adapters = old._adapters
+        new._notice_handlers = old._notice_handlers
+        new._notify_handlers = old._notify_handlers
+
+    def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
+        """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
+        return classify(error, connection_lost=raw is None or raw.closed)
+
+
+def _query_error(pgconn: pq.abc.PGconn, results: list[pq.abc.PGresult]) -> psycopg.Error:
+    if results and results[-1].status == pq.ExecStatus.FATAL_ERROR:
+        return psycopg.errors.error_from_result(results[-1])
+    if pgconn.status != pq.ConnStatus.OK:
+        return psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip() or "the connection is lost")
+    return psycopg.InternalError("the driver's own query returned no rows")
+
+
+def _rows(result: pq.abc.PGresult) -> Rows:
+    return [
+        tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
+        for row in range(result.ntuples)
+    ]
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else bytes(value).decode()
