@@ -1,0 +1,152 @@
+"""The settings of one connection: what the user gave, validated and sorted by who needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints
+from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, PARAMETERS, TOPOLOGY_MONITORING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["Settings", "suggest"]
+
+T = TypeVar("T")
+
+_PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
+_EVERY_DRIVER = frozenset({"host", "port", "user", "password", "dbname", "database"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Values for the driver itself, for the database driver, and for the topology monitor's connections.
+
+    ``settings[PARAMETER]`` is the value given or the parameter's default, in the parameter's type.
+    """
+
+    _own: Mapping[str, Any]
+    _driver: Mapping[str, Any]
+    _monitoring: Mapping[str, Any]
+
+    @classmethod
+    def from_arguments(
+        cls, conninfo: str, arguments: Mapping[str, Any], driver_parameters: Collection[str]
+    ) -> Settings:
+        """Merge a connection string with keywords, which win; a keyword of None counts as not given.
+
+        ``driver_parameters`` are the names the database driver takes. Raises `AwsWrapperError` for a name
+        nobody takes, a value out of range, a malformed string and more than one endpoint.
+        """
+        names = _Names(driver_parameters)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        merged = names.canonical(parse(conninfo)) | names.canonical(given)
+        monitoring = {
+            name.removeprefix(TOPOLOGY_MONITORING): value
+            for name, value in merged.items()
+            if name.startswith(TOPOLOGY_MONITORING)
+        }
+        direct = {name: value for name, value in merged.items() if not name.startswith(TOPOLOGY_MONITORING)}
+        own = {name: value for name, value in direct.items() if name in PARAMETERS}
+        driver = {
+            name: value for name, value in direct.items() if name not in own or name == CONNECT_TIMEOUT.name
+        }
+        refuse_several_endpoints(driver)
+        return cls(own, driver, monitoring)
+
+    def __getitem__(self, parameter: Parameter[T]) -> T:
+        value: T = self._own.get(parameter.name, parameter.default)
+        return value
+
+    @property
+    def driver(self) -> dict[str, Any]:
+        """The arguments for the database driver, in a new dictionary."""
+        return dict(self._driver)
+
+    @property
+    def monitoring(self) -> dict[str, Any]:
+        """What differs for the topology monitor's own connections, in a new dictionary."""
+        return dict(self._monitoring)
+
+    @property
+    def host(self) -> str:
+        """The one host given; raises `AwsWrapperError` when there is none."""
+        host = self._driver.get("host")
+        if not isinstance(host, str) or not host:
+            raise AwsWrapperError("No host to connect to: give host=, best the cluster endpoint.")
+        return host
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port, None when none was given."""
+        port: int | None = self._driver.get("port")
+        return port
+
+    @property
+    def user(self) -> str | None:
+        """The user to log in as, None when none was given."""
+        user: str | None = self._driver.get("user")
+        return user
+
+    @property
+    def database(self) -> str | None:
+        """The database, be it given as dbname or as database; None when none was given."""
+        database: str | None = self._driver.get("dbname", self._driver.get("database"))
+        return database
+
+    def with_driver(self, **changes: Any) -> Settings:
+        """Return these settings with other arguments for the database driver; None takes one out."""
+        driver = {name: value for name, value in {**self._driver, **changes}.items() if value is not None}
+        return replace(self, _driver=driver)
+
+    def __repr__(self) -> str:
+        monitoring = {TOPOLOGY_MONITORING + name: value for name, value in self._monitoring.items()}
+        shown = (
+            f"{name}={'***' if is_secret(name) else repr(value)}"
+            for name, value in {**self._driver, **self._own, **monitoring}.items()
+        )
+        return f"<{' '.join(['Settings', *shown])}>"
+
+
+class _Names:
+    """The names that may be given, with one spelling for each."""
+
+    def __init__(self, driver_parameters: Collection[str]) -> None:
+        self._driver = _EVERY_DRIVER.union(driver_parameters)
+        only_database = "database" in driver_parameters and "dbname" not in driver_parameters
+        self._database = "database" if only_database else "dbname"
+
+    def canonical(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values converted, under their one name; names that nobody takes are refused."""
+        found: dict[str, Any] = {}
+        for written, value in given.items():
+            prefix = TOPOLOGY_MONITORING if written.startswith(TOPOLOGY_MONITORING) else ""
+            name = self._canonical_name(written.removeprefix(prefix), written)
+            converted = _converted(name, value, written)
+            if converted is None:
+                continue
+            if found.setdefault(prefix + name, converted) != converted:
+                raise AwsWrapperError(
+                    f"Parameter {written}: another value was given under another spelling of the same name."
+                )
+        return found
+
+    def _canonical_name(self, name: str, written: str) -> str:
+        if name in ("database", "dbname"):
+            return self._database
+        name = ALIASES.get(name, name)
+        if name in PARAMETERS or name in self._driver:
+            return name
+        nearest = suggest(name, {*PARAMETERS, *ALIASES, *self._driver})
+        raise AwsWrapperError(f"Unknown connection parameter '{written}'{', ' + nearest if nearest else '.'}")
+
+
+def _converted(name: str, value: Any, written: str) -> Any:
+    if name in PARAMETERS:
+        return PARAMETERS[name].read(value, written)
+    if name == "port":
+        return None if value == "" else _PORT.read(value, written)
+    return value

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from aws_advanced_python_wrapper import parameters, properties
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.properties import Settings
+
+PSYCOPG = {
+    "host",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "connect_timeout",
+    "application_name",
+    "sslpassword",
+    "autocommit",
+}
+MYSQL = {"host", "port", "user", "password", "database", "use_pure"}
+
+
+def settings(conninfo: str = "", driver: Any = PSYCOPG, **arguments: Any) -> Settings:
+    return Settings.from_arguments(conninfo, arguments, driver)
+
+
+@pytest.mark.parametrize("parameter", parameters.PARAMETERS.values(), ids=lambda parameter: parameter.name)
+def test_every_parameter_is_documented_and_its_default_is_allowed(parameter: Any) -> None:
+    assert parameter.doc.endswith(".")
+    assert parameter.area
+    assert getattr(parameters, parameter.name.upper()) is parameter
+    assert settings()[parameter] == parameter.default
+    if parameter.default is not None:
+        assert parameter.read(parameter.default) == parameter.default
+    if parameter.name.endswith("_ms"):
+        assert parameter.unit == "milliseconds"
+    if parameter.name.endswith("_sec"):
+        assert parameter.unit == "seconds"
+
+
+def test_the_users_values_are_sorted_by_who_needs_them() -> None:
+    given = settings(
+        "host=db port=5433 failover_timeout_sec=60 application_name=x",
+        autocommit=True,
+        plugins="failover,efm",
+        **{"topology-monitoring-connect_timeout": "3", "topology-monitoring-application_name": "watch"},
+    )
+    assert given.driver == {"host": "db", "port": 5433, "application_name": "x", "autocommit": True}
+    assert given.monitoring == {"connect_timeout": 3, "application_name": "watch"}
+    assert given[parameters.FAILOVER_TIMEOUT_SEC] == 60.0
+    assert given[parameters.PLUGINS] == ("failover", "efm")
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "arguments", "driver"),
+    [
+        ("host=a user=u", {"host": "b"}, {"host": "b", "user": "u"}),
+        ("host=a", {"host": None}, {"host": "a"}),
+        ("host=a dbname=x", {"database": "y"}, {"host": "a", "dbname": "y"}),
+        ("", {"database": "y"}, {"dbname": "y"}),
+        ("", {"database": "y", "dbname": "y"}, {"dbname": "y"}),
+        ("port=''", {}, {}),
+        ("port=1", {"port": "2"}, {"port": 2}),
+        ("postgresql://u:p%40w@db:5433/app", {}, {
+            "user": "u", "password": "p@w", "host": "db", "port": 5433, "dbname": "app"}),
+        ("", {"connect_timeout": "7"}, {"connect_timeout": 7}),
+    ],
+)  # fmt: skip
+def test_keywords_override_the_string(
+    conninfo: str, arguments: dict[str, Any], driver: dict[str, Any]
+) -> None:
+    assert settings(conninfo, **arguments).driver == driver
+
+
+def test_a_driver_that_says_database_gets_database() -> None:
+    given = settings("dbname=x", MYSQL, use_pure=True)
+    assert given.driver == {"database": "x", "use_pure": True}
+    assert given.database == "x"
+
+
+def test_host_port_user_and_database_can_be_asked_for() -> None:
+    given = settings("postgresql://u@db:5433/app")
+    assert (given.host, given.port, given.user, given.database) == ("db", 5433, "u", "app")
+    assert (settings().port, settings().user, settings().database) == (None, None, None)
+
+
+@pytest.mark.parametrize("conninfo", ["", "host=''", "user=x"])
+def test_a_missing_host_is_told_when_it_is_needed(conninfo: str) -> None:
+    given = settings(conninfo)
+    with pytest.raises(AwsWrapperError, match="give host="):
+        _ = given.host
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"plugin": "x"}, "Unknown connection parameter 'plugin', did you mean 'plugins'?"),
+        ({"failover_timeout_ms": 1}, "did you mean 'failover_timeout_sec'?"),
+        ({"aplication_name": "x"}, "did you mean 'application_name'?"),
+        ({"hots": "x"}, "did you mean 'host'?"),
+        ({"qqqqq": "x"}, "Unknown connection parameter 'qqqqq'."),
+        ({"topology-monitoring-conect_timeout": 1}, "-conect_timeout', did you mean 'connect_timeout'?"),
+        ({"topology-monitoring-connect_timeout": "x"}, "Parameter topology-monitoring-connect_timeout: 'x'"),
+        ({"port": "x"}, "Parameter port: 'x' is not accepted, give a whole number from 1 up to 65535."),
+        ({"port": 0}, "Parameter port: 0"),
+        ({"port": "1,2"}, "Parameter port: '1,2'"),
+        ({"host": "a,b"}, "learns the other hosts from the cluster"),
+        ({"auxiliary_query_timeout_sec": -1}, "a number of seconds above 0"),
+        ({"topology_refresh_ms": 0}, "a whole number of milliseconds from 1"),
+        ({"enable_failover": "maybe"}, "true or false"),
+        ({"failover_mode": "writer"}, "one of strict_writer, strict_reader, reader_or_writer"),
+        ({"dbname": "a", "database": "b"}, "Parameter database: another value"),
+        ({"plugins": "a", "wrapperPlugins": "b"}, "Parameter wrapperPlugins: another value"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_at_once_and_teach(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=re.escape(message)):
+        settings(**arguments)
+
+
+def test_other_spellings_mean_the_same_parameter() -> None:
+    given = settings("wrapperPlugins=''", dialect="aurora-pg", failover_mode="Strict-Reader")
+    assert given[parameters.PLUGINS] == ()
+    assert given[parameters.WRAPPER_DIALECT] == "aurora-pg"
+    assert given[parameters.FAILOVER_MODE] == "strict_reader"
+
+
+def test_text_that_says_false_is_false() -> None:
+    assert (
+        settings(auto_sort_wrapper_plugin_order="False")[parameters.AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
+    )
+
+
+def test_the_repr_shows_no_secret() -> None:
+    secrets = {"password": "hush1", "sslpassword": "hush2", "topology-monitoring-password": "hush3"}
+    shown = repr(settings("host=db", plugins="", **secrets))
+    assert "hush" not in shown
+    assert shown == (
+        "<Settings host='db' password=*** sslpassword=*** plugins=() topology-monitoring-password=***>"
+    )
+
+
+def test_settings_do_not_change() -> None:
+    given = settings("host=a port=1 application_name=x")
+    changed = given.with_driver(host="b", application_name=None)
+    assert changed.driver == {"host": "b", "port": 1}
+    given.driver["host"] = "c"
+    assert given.host == "a"
+    assert given.driver["application_name"] == "x"
+    with pytest.raises(FrozenInstanceError):
+        given._driver = {}  # type: ignore[misc]
+
+
+def test_suggest_is_offered_to_other_rooms() -> None:
+    assert properties.suggest("plugin", ["plugins"]) == "did you mean 'plugins'?"
