@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,18 @@ def read(path: Path) -> dict[str, str]:
     return {slot.name: slot.address for slot in _slots(path.read_bytes()) if slot.live}
 
 
+def look_up(name: str, paths: Iterable[Path]) -> str | None:
+    """Return the address that the first of the files to know `name` gives it; a file may be gone."""
+    for path in paths:
+        try:
+            address = read(path).get(name)
+        except FileNotFoundError:
+            continue
+        if address is not None:
+            return address
+    return None
+
+
 def probe_name(path: Path) -> str:
     """Return the name that only this file knows: who can resolve it, reads this file."""
     for name in read(path):
@@ -62,7 +74,7 @@ class HostsFile:
         path.write_bytes(b"\n".join([*lines, b""]))
         path.chmod(0o644)
         hosts = cls(path)
-        hosts.set(f"{secrets.token_hex(6)}.{PROBE_DOMAIN}", PROBE_ADDRESS)
+        hosts.set(f"{os.urandom(6).hex()}.{PROBE_DOMAIN}", PROBE_ADDRESS)
         return hosts
 
     def set(self, name: str, address: str) -> None:
@@ -119,10 +131,7 @@ def _slots(content: bytes) -> Iterator[_Slot]:
 
 
 def _field(address: str) -> bytes:
-    field = address.encode("ascii").ljust(_WIDTH)
-    if len(field) != _WIDTH:
-        raise ValueError(f"{address!r} is not an IPv4 address: a hosts record has no room for it")
-    return field
+    return str(IPv4Address(address)).encode("ascii").ljust(_WIDTH)
 
 
 def _content(file: int) -> bytes:

@@ -1,0 +1,149 @@
+"""A resolver hook: chosen names resolve in this process without the help of the operating system.
+
+It reaches what resolves through Python's `socket` module (plain sockets, asyncio) and psycopg, whose libpq
+resolves by itself: there the address is added to the connection string. Standard library only, as programs
+that do not have this package load it too.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.util
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    Function = Callable[..., Any]
+
+_GENERATORS = "psycopg.generators"
+
+
+class ResolverHook:
+    """Answers for the names that `look_up` knows; every other name goes the usual way."""
+
+    def __init__(self, look_up: Callable[[str], str | None]) -> None:
+        self._look_up = look_up
+        self._installed = False
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Begin to answer."""
+        self._installed = True
+        self._replace(socket, "getaddrinfo", self._by_address)
+        self._replace(socket, "gethostbyname", self._by_address)
+        self._replace(socket, "gethostbyname_ex", self._by_address_keeping_the_name)
+        if _GENERATORS in sys.modules:
+            self._hook_psycopg()
+        else:
+            finder = _WhenImported(_GENERATORS, self._hook_psycopg)
+            sys.meta_path.insert(0, finder)
+            self._undo.append(finder.give_up)
+
+    def remove(self) -> None:
+        """Stop answering and put the original functions back."""
+        self._installed = False
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+
+    def _address(self, host: Any) -> str | None:
+        """Return the address of a name we know; also after removal by someone who kept our function."""
+        if isinstance(host, bytes):
+            host = host.decode("ascii", "replace")
+        if not self._installed or not isinstance(host, str):
+            return None
+        return self._look_up(host.lower().rstrip("."))
+
+    def _hook_psycopg(self) -> None:
+        self._replace(sys.modules[_GENERATORS], "connect", self._by_hostaddr)
+        # psycopg 3.1 imports the function by name
+        connection = sys.modules.get("psycopg.connection")
+        if hasattr(connection, "connect") and connection is not None:
+            self._replace(connection, "connect", self._by_hostaddr)
+
+    def _replace(self, module: ModuleType, name: str, make: Callable[[Function], Function]) -> None:
+        original = getattr(module, name)
+        ours = make(original)
+        functools.update_wrapper(ours, original)
+        setattr(module, name, ours)
+
+        def undo() -> None:
+            if getattr(module, name) is ours:  # else someone has wrapped it since: it must stay in the chain
+                setattr(module, name, original)
+
+        self._undo.append(undo)
+
+    def _by_address(self, original: Function) -> Function:
+        def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+            return original(self._address(host) or host, *args, **kwargs)
+
+        return resolve
+
+    def _by_address_keeping_the_name(self, original: Function) -> Function:
+        def resolve(host: Any) -> Any:
+            address = self._address(host)
+            return original(host) if address is None else (host, [], [address])
+
+        return resolve
+
+    def _by_hostaddr(self, original: Function) -> Function:
+        def connect(conninfo: str, *args: Any, **kwargs: Any) -> Any:
+            return original(self._with_hostaddr(conninfo), *args, **kwargs)
+
+        return connect
+
+    def _with_hostaddr(self, conninfo: str) -> str:
+        """Return the connection string with the addresses of the hosts we know."""
+        from psycopg import ProgrammingError  # noqa: PLC0415 - whoever calls this has imported psycopg
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
+
+        try:
+            given = conninfo_to_dict(conninfo)
+        except ProgrammingError:
+            return conninfo  # psycopg itself has the better message
+        if given.get("hostaddr") or os.environ.get("PGHOSTADDR"):
+            return conninfo
+        hosts = str(given.get("host") or os.environ.get("PGHOST") or "").split(",")
+        addresses = [self._address(host) or "" for host in hosts]  # libpq resolves the empty ones
+        return make_conninfo(conninfo, hostaddr=",".join(addresses)) if any(addresses) else conninfo
+
+
+class _WhenImported(importlib.abc.MetaPathFinder):
+    """Does something right after a module has been imported, without importing it."""
+
+    def __init__(self, name: str, action: Callable[[], None]) -> None:
+        self._name = name
+        self._action = action
+
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Let the other finders find the module, and hear of its execution."""
+        if fullname != self._name:
+            return None
+        self.give_up()
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            self._follow(spec.loader)
+        return spec
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def _follow(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self._action()
+
+        loader.exec_module = exec_module

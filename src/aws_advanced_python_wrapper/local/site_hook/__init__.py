@@ -1,0 +1,1 @@
+"""The folder that goes on a program's PYTHONPATH so that it finds the `sitecustomize` in here."""
