@@ -1,0 +1,52 @@
+"""One host of a cluster, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class HostRole(Enum):
+    """What a host does in its cluster."""
+
+    UNKNOWN = "unknown"
+    READER = "reader"
+    WRITER = "writer"
+
+
+class HostAvailability(Enum):
+    """Whether a host could be reached when it was last tried."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HostInfo:
+    """What is known about a host.
+
+    ``host_id`` is the host's name for itself; ``lag_ms`` is how far it is behind the writer, in milliseconds;
+    ``updated_at`` is when it last reported to the cluster, in seconds since the epoch by the cluster's clock.
+    """
+
+    host: str
+    port: int
+    role: HostRole = HostRole.UNKNOWN
+    availability: HostAvailability = HostAvailability.AVAILABLE
+    weight: int = 100
+    host_id: str | None = None
+    lag_ms: float | None = None
+    updated_at: float | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port in the one form by which hosts are compared; an IPv6 address stands in brackets."""
+        return address(self.host, self.port)
+
+    def __repr__(self) -> str:
+        return f"<HostInfo {self.address} {self.role.value} {self.availability.value}>"
+
+
+def address(host: str, port: int) -> str:
+    """Return ``host:port``, or ``[host]:port`` for an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
