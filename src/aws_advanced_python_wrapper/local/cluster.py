@@ -1,0 +1,296 @@
+"""The Python API of the local cluster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.local import conninfo, names_here
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.instance import Instance, ProxyControls
+from aws_advanced_python_wrapper.local.launch import Control, Launched, wait_gone
+from aws_advanced_python_wrapper.local.places import Place, running, stale
+from aws_advanced_python_wrapper.local.settings import Delays, Settings
+from aws_advanced_python_wrapper.local.values import Condition, Event, Failover, FailoverKind, Status, Wait
+
+if TYPE_CHECKING:
+    import psycopg
+    from typing_extensions import Self
+
+    from aws_advanced_python_wrapper.local.resolution import Mode, Resolution
+
+_log = logging.getLogger("aws_advanced_python_wrapper.local")
+_DELAYS = {field.name for field in fields(Delays)}
+
+
+def _ignore(_progress: str) -> None: ...
+
+
+class LocalCluster:
+    """Real servers on this machine that act as an Aurora cluster.
+
+        with LocalCluster() as cluster:
+            connection = psycopg.connect(cluster.conninfo())
+            cluster.failover()
+
+    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `instances` (3), `name`
+    ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls` ("allow", "require",
+    "off"), `aurora` (False: plain PostgreSQL), `postgres_version` (16 or 18) or `postgres_bin` (the folder of an
+    installed PostgreSQL's programs), `max_connections`, `server_settings`, `topology_delay`, `dns_delay`,
+    `restart_time`, `hang_detection`. `resolution` says how the names are made to resolve in this process and its
+    children ("auto" chooses). The cluster ends with this process at the latest, whichever way that ends.
+    """
+
+    def __init__(
+        self, *, resolution: Mode = "auto", progress: Callable[[str], None] | None = None, **settings: Any
+    ) -> None:
+        self.settings = _settings(settings)
+        self.resolution: Resolution | None = None
+        self._mode = resolution
+        self._progress = progress or _ignore
+        self._launched: Launched | None = None
+        self._place: Place | None = None
+        self._card: dict[str, Any] = {}
+
+    @classmethod
+    def attach(cls, name: str = "demo") -> LocalCluster:
+        """Return the cluster that `aws-driver-local up` started under this name."""
+        places = running(name)
+        if not places:
+            left = f" (what is left of one: {stale(name)[0].directory})" if stale(name) else ""
+            raise LocalClusterError(f"no cluster {name!r} is up{left}: aws-driver-local up --name {name}")
+        card = places[0].read_card()
+        cluster = cls(resolution="none")
+        cluster.settings = Settings.from_json(card["settings"])
+        cluster._place, cluster._card = places[0], card
+        return cluster
+
+    def __repr__(self) -> str:
+        state = f"at {self._place.directory}" if self._place else "not started"
+        return f"<LocalCluster {self.settings.name} {self.settings.instances} instances {state}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Bring the cluster up and make its names resolve; returns when every instance accepts connections."""
+        if self._place is not None:
+            raise LocalClusterError(f"{self!r} is up already")
+        # First, since a process cannot enter a namespace any more once it has threads.
+        self.resolution = names_here.enter(self._mode)
+        _log.info("names resolve by %s: %s", self.resolution.mode, self.resolution.reason)
+        self._launch(Launched(self.settings, names_here.hosts_file(), detached=False))
+
+    def start_detached(self) -> None:
+        """Bring up a cluster that lives until it is stopped; its names resolve in `aws-driver-local run`."""
+        launched = Launched(self.settings, None, detached=True)
+        self._launch(launched)
+        launched.let_go()
+        self._launched = None
+
+    def stop(self) -> None:
+        """End the cluster and remove every trace of it; harmless when it is not up."""
+        place, launched = self._place, self._launched
+        self._place = self._launched = None
+        if launched is not None:
+            launched.end()
+        elif place is not None:
+            Control(place.socket).call("stop")
+            wait_gone(place)
+
+    def _launch(self, launched: Launched) -> None:
+        self._card = launched.wait_ready(self._progress)
+        self._launched, self._place = launched, launched.place
+
+    @property
+    def instances(self) -> list[Instance]:
+        """All instances as they are now, in order of their numbers."""
+        return [self._instance(condition) for condition in self.status().instances]
+
+    @property
+    def writer(self) -> Instance:
+        """The instance that writes."""
+        return next(instance for instance in self.instances if instance.is_writer)
+
+    @property
+    def readers(self) -> list[Instance]:
+        """The other instances."""
+        return [instance for instance in self.instances if not instance.is_writer]
+
+    def instance(self, name: str) -> Instance:
+        """Return the instance of this name (or host name)."""
+        for instance in self.instances:
+            if name in (instance.name, instance.host):
+                return instance
+        raise LocalClusterError(f"no instance {name!r}: there are {', '.join(map(str, self.instances))}")
+
+    @property
+    def writer_endpoint(self) -> str:
+        """The cluster endpoint."""
+        return self.settings.names().writer
+
+    @property
+    def reader_endpoint(self) -> str:
+        """The reader endpoint."""
+        return self.settings.names().reader
+
+    def custom_endpoint(self, name: str, members: Sequence[Instance | str]) -> str:
+        """Make (or change) a custom endpoint and return its host name."""
+        host: str = self._call("custom_endpoint", name=name, members=[str(member) for member in members])
+        return host
+
+    @property
+    def port(self) -> int:
+        """The port of every instance and endpoint."""
+        port: int = self._known("port")
+        return port
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate to trust: sslmode=verify-full with sslrootcert=this works."""
+        return Path(self._known("ca_file"))
+
+    @property
+    def hosts_file(self) -> Path:
+        """The hosts file with the names of the cluster."""
+        return Path(self._known("hosts_file"))
+
+    @property
+    def directory(self) -> Path:
+        """Where everything of the cluster is."""
+        return Path(self._known("directory"))
+
+    @property
+    def user(self) -> str:
+        """The ordinary (not superuser) master user."""
+        return self.settings.user
+
+    @property
+    def password(self) -> str:
+        """The password of `user`."""
+        return self.settings.password
+
+    @property
+    def database(self) -> str:
+        """The database made at the start."""
+        return self.settings.database
+
+    def conninfo(self, host: str | None = None, **extra: object) -> str:
+        """Return a connection string for the cluster endpoint, or for `host`."""
+        parameters = {
+            "host": host or self.writer_endpoint,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "dbname": self.database,
+        }
+        return conninfo.make({**parameters, **extra})
+
+    def connect_directly(self, instance: Instance | str) -> psycopg.Connection[Any]:
+        """Connect as superuser to the server itself, past its proxy, in autocommit mode."""
+        import psycopg  # noqa: PLC0415  # only those who call this need it
+
+        parameters = self._call("direct", instance=str(instance))
+        return psycopg.connect(**{**parameters, "dbname": self.database}, autocommit=True)
+
+    def failover(
+        self, to: Instance | str | None = None, kind: FailoverKind = "crash", wait: Wait = "writer"
+    ) -> Failover:
+        """Fail over to `to`, or to the reader that has the most WAL.
+
+        `kind`: "crash" kills the writer, "graceful" shuts it down, "hang" freezes it and fails over after
+        `hang_detection` seconds. Returns when the new writer accepts writes, or with wait="all" when the old one is
+        back as a reader.
+        """
+        target = None if to is None else str(to)
+        return Failover(**self._call("failover", to=target, kind=kind, wait=wait))
+
+    def wait_settled(self) -> None:
+        """Wait until all instances that are on their way back, are back."""
+        self._call("wait_settled")
+
+    def reboot(self, instance: Instance | str) -> None:
+        """Restart an instance; its role stays."""
+        self._call("reboot", instance=str(instance))
+
+    def pause(self, instance: Instance | str) -> None:
+        """Freeze an instance: it hangs with all its connections. No failover follows by itself."""
+        self._call("pause", instance=str(instance))
+
+    def resume(self, instance: Instance | str) -> None:
+        """Let a paused instance go on."""
+        self._call("resume", instance=str(instance))
+
+    def kill(self, instance: Instance | str) -> None:
+        """Kill an instance's server. No failover follows by itself."""
+        self._call("kill", instance=str(instance))
+
+    def start_instance(self, instance: Instance | str) -> None:
+        """Start an instance that is down; returns when it accepts connections."""
+        self._call("start", instance=str(instance))
+
+    def add_reader(self, name: str | None = None) -> Instance:
+        """Add an instance; returns when it accepts connections."""
+        return self.instance(self._call("add_reader", name=name))
+
+    def remove_reader(self, instance: Instance | str) -> None:
+        """Remove an instance and its data."""
+        self._call("remove_reader", instance=str(instance))
+
+    def set_delays(self, **delays: float | Mapping[str, float]) -> None:
+        """Change some of `topology_delay`, `dns_delay`, `restart_time`, `hang_detection` (seconds)."""
+        self._call("set_delays", changes=delays)
+
+    def set_dns(self, name: str, instance: Instance | str | None) -> None:
+        """Make the record `name` point at an instance whatever is true; None ends the lie."""
+        self._call("set_dns", name=name, instance=None if instance is None else str(instance))
+
+    def restore(self) -> None:
+        """Put everything back in order: all instances running, no faults, delays and counters as at the start."""
+        self._call("restore")
+
+    def status(self) -> Status:
+        """Return a picture of the cluster."""
+        values = self._call("status")
+        return Status(**{**values, "instances": tuple(Condition(**one) for one in values["instances"])})
+
+    def history(self) -> list[Event]:
+        """Return what has happened, oldest first."""
+        return [Event(**event) for event in self._call("history")]
+
+    def _instance(self, condition: Condition) -> Instance:
+        values = {field.name: getattr(condition, field.name) for field in fields(Condition)}
+        return Instance(**values, proxy=ProxyControls(condition.name, self._control))
+
+    @property
+    def _control(self) -> Control:
+        if self._place is None:
+            raise LocalClusterError("the cluster is not up: use it as a context manager, or call start()")
+        return Control(self._place.socket)
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        return self._control.call(operation, **arguments)
+
+    def _known(self, what: str) -> Any:
+        if not self._card:
+            raise LocalClusterError(f"{what} is known when the cluster is up: use it as a context manager")
+        return self._card[what]
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    delays = {name: value for name, value in given.items() if name in _DELAYS}
+    rest = {name: value for name, value in given.items() if name not in _DELAYS and value is not None}
+    try:
+        return Settings(**rest, delays=Delays(**delays))
+    except TypeError:
+        known = sorted({field.name for field in fields(Settings)} - {"delays"} | _DELAYS)
+        raise LocalClusterError(
+            f"LocalCluster does not know {sorted(set(given) - set(known))}: there are {', '.join(known)}"
+        ) from None

@@ -1,0 +1,219 @@
+"""The cluster as a whole: who is in it, who writes, and who is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from aws_advanced_python_wrapper.local import addresses, configuration
+from aws_advanced_python_wrapper.local.certificates import Authority
+from aws_advanced_python_wrapper.local.dns import Records
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+from aws_advanced_python_wrapper.local.installation import Installation
+from aws_advanced_python_wrapper.local.member import Member
+from aws_advanced_python_wrapper.local.node import Credentials, Node
+from aws_advanced_python_wrapper.local.proxy import Proxy
+from aws_advanced_python_wrapper.local.settings import MOST_INSTANCES, Settings
+from aws_advanced_python_wrapper.local.topology import TopologyTables
+from aws_advanced_python_wrapper.local.values import Event, Status
+
+_WATCH_INTERVAL = 0.05
+
+
+class ClusterController:
+    """The state of one cluster. Operations on it are functions in the modules that import this one.
+
+    Everything runs on one event loop; `changing` keeps the operations that change roles or members apart.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        installation: Installation,
+        credentials: Credentials,
+        hosts: HostsFile,
+        report: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.delays = settings.delays
+        self.names = settings.names()
+        self.directory = directory
+        self.installation = installation
+        self.network = addresses.choose(settings.port)
+        self.members: list[Member] = []
+        self.custom: dict[str, tuple[str, ...]] = {}
+        self.synchronous: set[str] = set()
+        self.events: list[Event] = []
+        self.changing = asyncio.Lock()
+        self.report = report
+        self.authority = Authority.create(directory)
+        self.tables = TopologyTables(lambda instance: self.delays.topology(instance))
+        self.records = Records(hosts, self.names)
+        self._credentials = credentials
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def nodes_directory(self) -> Path:
+        """Where the servers' data is."""
+        return self.directory / "nodes"
+
+    @property
+    def superuser_password(self) -> str:
+        """The password the template is made with."""
+        return self._credentials.password
+
+    @property
+    def writer(self) -> Member:
+        """The instance that writes, or would if it were running."""
+        return next(member for member in self.members if member.is_writer)
+
+    @property
+    def standbys(self) -> list[Member]:
+        """The readers in order, ready to be promoted."""
+        return [member for member in self.members if not member.is_writer and member.state == "running"]
+
+    def member(self, name: str) -> Member:
+        """Return the instance of this name."""
+        for member in self.members:
+            if name in (member.name, member.host):
+                return member
+        raise LocalClusterError(f"no instance {name!r}: there are {', '.join(m.name for m in self.members)}")
+
+    def new_member(self, name: str | None = None) -> Member:
+        """Make the next instance, without data and not yet running."""
+        taken = {member.number for member in self.members}
+        free = [number for number in range(1, MOST_INSTANCES + 1) if number not in taken]
+        if not free:
+            raise LocalClusterError(f"a cluster has at most {MOST_INSTANCES} instances: remove one first")
+        number = free[0]
+        name = name or self.names.instance_name(number)
+        if any(member.name == name for member in self.members):
+            raise LocalClusterError(f"there is an instance {name!r} already")
+        host = self.names.instance(name)
+        address = self.network.address(number)
+        node = self._new_node(name, address)
+        proxy = Proxy(name, address, self.network.port, (address, self.network.private_port), self._tls(host, address))
+        proxy.require_tls(self.settings.tls == "require")
+        member = Member(number, host, node, proxy, "reader" if self.members else "writer")
+        self.members.append(member)
+        self.members.sort(key=lambda m: m.number)
+        return member
+
+    def configure(self, member: Member) -> None:
+        """Write the role into the configuration of the server, and let it know if it runs."""
+        if member.is_writer:
+            member.node.configure(None, sorted(self.synchronous))
+        else:
+            member.node.configure(self.writer.node.source, ())
+        member.node.reload()
+
+    def count_on(self, member: Member, *, counted: bool) -> None:
+        """Say whether the writer may take this standby's word that a commit is safe."""
+        before = set(self.synchronous)
+        (self.synchronous.add if counted else self.synchronous.discard)(member.name)
+        if self.synchronous != before and self.writer.node.directory.is_dir():
+            self.configure(self.writer)
+
+    def publish(self) -> None:
+        """Spread who writes and who reads: to the tables and to DNS, each with its delay."""
+        self.publish_dns(self.delays.dns_delay)
+        if self.settings.aurora:
+            self.tables.publish([m.row() for m in self.members], [m.node for m in self.members])
+
+    def publish_at_once(self) -> None:
+        """Spread it without delay, as at the start."""
+        self.publish_dns(0)
+        for member in self.members:
+            self.write_table(member)
+
+    def write_table(self, member: Member) -> None:
+        """Give one instance an up-to-date table now."""
+        if self.settings.aurora:
+            self.tables.write(member.node, tuple(m.row() for m in self.members))
+
+    def publish_dns(self, delay: float) -> None:
+        """Point the endpoints at the instances that run now."""
+        running = {m.name: m.node.address for m in self.members if m.state in ("running", "paused")}
+        readers = [m.node.address for m in self.members if not m.is_writer and m.name in running]
+        custom = {name: [running[m] for m in members if m in running] for name, members in self.custom.items()}
+        self.records.publish(self.writer.node.address, readers, custom, delay)
+
+    def lost(self, member: Member) -> None:
+        """Take note that a server does not run any more."""
+        member.state = "down"
+        member.close()
+        self.tables.gone(member.name)
+        self.count_on(member, counted=False)
+        self.publish_dns(self.delays.dns_delay)
+        self.record("down", member)
+
+    def record(self, what: str, member: Member, detail: str = "") -> Event:
+        """Add to the history."""
+        event = Event(time.monotonic(), time.time(), what, member.name, detail)
+        self.events.append(event)
+        return event
+
+    def status(self) -> Status:
+        """Return a picture of this moment."""
+        return Status(
+            name=self.settings.name,
+            directory=str(self.directory),
+            server_version=self.installation.version,
+            writer_endpoint=self.names.writer,
+            reader_endpoint=self.names.reader,
+            custom_endpoints={name: list(members) for name, members in self.custom.items()},
+            instances=tuple(member.condition() for member in self.members),
+        )
+
+    def begin_watching(self) -> None:
+        """Start what goes on as long as the cluster lives: DNS round robin, and noticing servers that die."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.records.rotate()), loop.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        """End everything; the data is about to be deleted, so nobody shuts down tidily."""
+        for task in self._tasks:
+            task.cancel()
+        for member in self.members:
+            await cancel_background(member)
+            member.state = "down"
+            await member.proxy.stop()
+        await asyncio.gather(*(member.node.kill() for member in self.members))
+        self.records.remove_all()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL)
+            for member in self.members:
+                if member.state == "running" and not member.node.alive:
+                    self.lost(member)
+
+    def _new_node(self, name: str, address: str) -> Node:
+        text = configuration.server(
+            name, address, self.network.private_port, self.settings.max_connections, self.settings.server_settings
+        )
+        directory = self.nodes_directory / name
+        return Node(
+            name, address, self.network.private_port, directory, self.installation, self._credentials, text
+        )
+
+    def _tls(self, host: str, address: str) -> ssl.SSLContext | None:
+        if self.settings.tls == "off":
+            return None
+        names = [host, self.names.writer, self.names.reader, self.names.any_custom, address]
+        return self.authority.server_context(names)
+
+
+async def cancel_background(member: Member) -> None:
+    """Stop what is being done to a member in the background, and wait until it has stopped."""
+    task, member.background = member.background, None
+    if task is not None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

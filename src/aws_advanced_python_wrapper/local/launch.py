@@ -1,0 +1,144 @@
+"""Starting a supervisor and talking to one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.places import Place, new_place
+from aws_advanced_python_wrapper.local.settings import Settings
+
+_SUPERVISOR = "aws_advanced_python_wrapper.local.supervisor"
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A client of a supervisor's control socket; every call is a conversation of its own, from any thread."""
+
+    path: Path
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """Have the supervisor do something and return its answer."""
+        request = json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n"
+        try:
+            with socket.socket(socket.AF_UNIX) as conversation:
+                conversation.connect(str(self.path))
+                conversation.sendall(request)
+                answer = _everything(conversation)
+        except OSError as error:
+            raise LocalClusterError(f"the cluster is not running (nobody listens at {self.path})") from error
+        if not answer:
+            raise LocalClusterError(f"the cluster ended during {operation}")
+        values = json.loads(answer)
+        if "error" in values:
+            raise LocalClusterError(values["error"])
+        return values["result"]
+
+
+def _everything(conversation: socket.socket) -> bytes:
+    parts = []
+    while part := conversation.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+class Launched:
+    """A supervisor process that this process owns, or, detached, only started."""
+
+    def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
+        self.place = new_place(settings.name)
+        self._owner = os.getpid()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", _SUPERVISOR],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": _absolute(os.environ.get("PYTHONPATH", ""))},
+            start_new_session=True,
+        )
+        order = {
+            "settings": settings.to_json(),
+            "directory": str(self.place.directory),
+            "hosts_file": str(hosts_file or self.place.directory / "hosts"),
+            "detached": detached,
+        }
+        with suppress(BrokenPipeError):  # then its last words say why
+            self._input().write(json.dumps(order).encode() + b"\n")
+            self._input().flush()
+
+    def wait_ready(self, progress: Callable[[str], None]) -> dict[str, Any]:
+        """Return the cluster's card when it is up; tell `progress` on the way there."""
+        try:
+            return self._listen(progress)
+        except BaseException:
+            self.end()
+            raise
+
+    def _listen(self, progress: Callable[[str], None]) -> dict[str, Any]:
+        if self._process.stdout is None:
+            raise LocalClusterError("the supervisor has no output")
+        for line in self._process.stdout:
+            message = json.loads(line)
+            if "progress" in message:
+                progress(message["progress"])
+            elif "failed" in message:
+                raise LocalClusterError(message["failed"])
+            else:
+                card: dict[str, Any] = message["ready"]
+                return card
+        log = self.place.log.read_text(errors="replace")[-3000:] if self.place.log.exists() else ""
+        raise LocalClusterError(f"the cluster's supervisor ended before it was up:\n{log}")
+
+    def end(self) -> None:
+        """End the supervisor and wait until it has cleaned up; only the process that started it can."""
+        if os.getpid() != self._owner:
+            return
+        with suppress(OSError):
+            self._input().close()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its reaper cleans up
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        wait_gone(self.place)
+
+    def let_go(self) -> None:
+        """Leave a detached supervisor alone."""
+        self.end_of_pipes()
+        self._process.wait(_PATIENCE)
+
+    def end_of_pipes(self) -> None:
+        """Close the pipes to the supervisor."""
+        with suppress(OSError):
+            self._input().close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _input(self) -> Any:
+        return self._process.stdin
+
+
+def wait_gone(place: Place, timeout: float = _PATIENCE) -> None:
+    """Wait until a cluster's directory is removed, which happens last."""
+    end = time.monotonic() + timeout
+    while place.directory.exists():
+        if time.monotonic() > end:
+            raise LocalClusterError(f"the cluster does not end; see {place.log}")
+        time.sleep(0.01)
+
+
+def _absolute(python_path: str) -> str:
+    return os.pathsep.join(str(Path(entry).absolute()) for entry in python_path.split(os.pathsep) if entry)

@@ -1,0 +1,146 @@
+"""Where local clusters keep their files, and how they are found again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+
+# A Unix socket's path must fit 108 bytes.
+_LONGEST_SOCKET = 100
+_RESERVED_FOR_SOCKET = len("/demo-1234567890-123456/control/socket") + 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The directory of one cluster."""
+
+    directory: Path
+
+    @property
+    def private(self) -> Path:
+        """The part nobody else may enter."""
+        return self.directory / "control"
+
+    @property
+    def socket(self) -> Path:
+        """Where the supervisor listens."""
+        return self.private / "socket"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the supervisor as long as it lives."""
+        return self.private / "lock"
+
+    @property
+    def log(self) -> Path:
+        """What the supervisor has to say."""
+        return self.private / "supervisor.log"
+
+    @property
+    def card(self) -> Path:
+        """What a client needs to know of the cluster, the password included."""
+        return self.private / "cluster.json"
+
+    def read_card(self) -> dict[str, Any]:
+        """Return the card; an unfinished or stale place may have none, then it is empty."""
+        try:
+            card: dict[str, Any] = json.loads(self.card.read_text())
+        except (OSError, ValueError):
+            return {}
+        return card
+
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor lives."""
+        return is_locked(self.lock)
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def base() -> Path:
+    """Return (and make) the directory that holds all of this user's clusters."""
+    directory = Path(tempfile.gettempdir()).resolve() / f"aws-driver-local-{os.geteuid()}"
+    if len(str(directory)) + _RESERVED_FOR_SOCKET > _LONGEST_SOCKET:
+        directory = Path("/tmp") / directory.name  # noqa: S108  # the owner is checked below
+    # Root's servers run as another user, who has to get through to the data.
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise LocalClusterError(f"{directory} is not this user's own directory: remove it or set TMPDIR")
+    directory.chmod(mode)
+    return directory
+
+
+def new_place(name: str) -> Place:
+    """Make the directory of a new cluster."""
+    place = Place(base() / f"{name}-{secrets.token_hex(3)}")
+    if len(str(place.socket)) > _LONGEST_SOCKET:
+        raise LocalClusterError(f"the name {name!r} is too long for {place.socket}: use a shorter name or TMPDIR")
+    place.directory.mkdir(mode=0o711)
+    place.private.mkdir(mode=0o700)
+    return place
+
+
+def new_hosts_directory() -> Path:
+    """Make the directory for this process's hosts file; remove those of processes that are gone."""
+    for old in base().glob("hosts-*"):
+        if not is_locked(old / "lock"):
+            shutil.rmtree(old, ignore_errors=True)
+    directory = base() / f"hosts-{os.getpid()}-{secrets.token_hex(3)}"
+    fresh = directory.with_name(f"new-{directory.name}")
+    fresh.mkdir(mode=0o755)
+    lock(fresh / "lock")
+    fresh.rename(directory)
+    return directory
+
+
+def lock(path: Path) -> int:
+    """Lock a file until this process ends, also if it is killed."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        descriptor = lock(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def running(name: str | None = None) -> list[Place]:
+    """Return the detached clusters of this user that are up."""
+    return [place for place in _detached(name) if place.alive]
+
+
+def stale(name: str | None = None) -> list[Place]:
+    """Return what is left of detached clusters whose supervisor is gone."""
+    return [place for place in _detached(name) if not place.alive]
+
+
+def _detached(name: str | None) -> list[Place]:
+    places = [Place(path.parent.parent) for path in sorted(base().glob("*/control/cluster.json"))]
+    cards = [(place, place.read_card()) for place in places]
+    return [place for place, card in cards if card.get("detached") and name in (None, card["settings"]["name"])]

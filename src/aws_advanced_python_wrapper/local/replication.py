@@ -1,0 +1,145 @@
+"""Who follows whom, and how far each has come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psycopg
+
+from aws_advanced_python_wrapper.local import processes
+from aws_advanced_python_wrapper.local.controller import ClusterController, cancel_background
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.member import Member
+from aws_advanced_python_wrapper.local.sql_surface import literal
+
+_TICK = 0.005
+_RECEIVED = "SELECT (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"
+_RECEIVING = "SELECT count(*) FROM pg_stat_get_wal_receiver() AS w WHERE w.pid IS NOT NULL"
+STREAM_TIMEOUT = 3.0
+FAILURES = (psycopg.Error, OSError, TimeoutError, asyncio.TimeoutError)
+
+
+async def received(member: Member) -> int:
+    """Return how much WAL a standby has."""
+    return int(await member.node.value(_RECEIVED) or 0)
+
+
+async def most_advanced(standbys: Sequence[Member]) -> Member:
+    """Return the standby that has the most WAL; the first in order when several have."""
+    positions = await asyncio.gather(*(received(member) for member in standbys))
+    return standbys[positions.index(max(positions))]
+
+
+async def drained(standbys: Sequence[Member], timeout: float = 1.0) -> None:
+    """Wait until no standby receives any more: what the dead writer had sent is then on disk."""
+    end = time.monotonic() + timeout
+    for member in standbys:
+        while await member.node.value(_RECEIVING) and time.monotonic() < end:
+            await asyncio.sleep(_TICK)
+
+
+async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None:
+    """Let a standby fetch from another one what it lacks."""
+    goal = await received(ahead)
+    if await received(member) >= goal:
+        return
+    member.node.configure(ahead.node.source, ())
+    member.node.reload()
+    end = time.monotonic() + timeout
+    while await received(member) < goal:
+        if time.monotonic() > end:
+            raise LocalClusterError(f"{member.name} could not catch up with {ahead.name} within {timeout:g} s")
+        await asyncio.sleep(_TICK)
+
+
+async def streams(cluster: ClusterController, member: Member, timeout: float = STREAM_TIMEOUT) -> bool:
+    """Wait until the writer streams to this standby."""
+    query = (
+        "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name ="
+        + literal(member.name)
+    )
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and member.node.alive:
+        with suppress(*FAILURES):
+            if await cluster.writer.node.value(query):
+                return True
+        await asyncio.sleep(2 * _TICK)
+    return False
+
+
+async def rebuild(cluster: ClusterController, member: Member) -> None:
+    """Replace a member's data by a copy of the writer's and start it as a standby."""
+    member.state = "rebuilding"
+    member.close()
+    cluster.tables.gone(member.name)
+    cluster.count_on(member, counted=False)
+    await member.node.kill()
+    member.node.remove()
+    await member.node.base_backup(cluster.writer.node.source)
+    cluster.configure(member)
+    cluster.write_table(member)
+    member.node.start(standby=True)
+    await member.node.wait_ready(cluster.settings.start_timeout)
+    if not await streams(cluster, member, cluster.settings.start_timeout):
+        raise LocalClusterError(f"{member.name} does not follow the writer:\n{member.node.log_tail()}")
+    joined(cluster, member)
+
+
+def joined(cluster: ClusterController, member: Member) -> None:
+    """A standby is in step again: count on it and let clients in."""
+    member.state = "running"
+    member.session = str(uuid.uuid4())
+    cluster.count_on(member, counted=True)
+    cluster.tables.back(member.name)
+    cluster.publish()
+    member.open()
+    cluster.record("joined", member)
+
+
+def rebuild_in_background(cluster: ClusterController, member: Member) -> None:
+    """Start `rebuild`; a failure leaves the member down, with the reason in the history."""
+    member.state = "rebuilding"
+    member.background = asyncio.get_running_loop().create_task(_rebuild(cluster, member))
+
+
+def check_in_background(cluster: ClusterController, member: Member) -> None:
+    """See whether a running standby follows the writer, and rebuild it if it does not."""
+    member.background = asyncio.get_running_loop().create_task(_check(cluster, member))
+
+
+async def _check(cluster: ClusterController, member: Member) -> None:
+    if await streams(cluster, member):
+        cluster.count_on(member, counted=True)
+    elif member.state == "running":
+        cluster.record("cannot follow", member)
+        await _rebuild(cluster, member)
+
+
+async def _rebuild(cluster: ClusterController, member: Member) -> None:
+    try:
+        await rebuild(cluster, member)
+    except (LocalClusterError, *FAILURES) as error:
+        member.state = "down"
+        member.close()
+        cluster.record("could not be rebuilt", member, str(error))
+
+
+async def settled(cluster: ClusterController) -> None:
+    """Wait until nothing goes on in the background; tell what went wrong."""
+    while tasks := [m.background for m in cluster.members if m.background and not m.background.done()]:
+        await asyncio.wait(tasks)
+
+
+async def halt(cluster: ClusterController) -> None:
+    """Stop everything that goes on in the background."""
+    for member in cluster.members:
+        await cancel_background(member)
+
+
+def clean(member: Member) -> None:
+    """Remove what a server that died left behind."""
+    processes.kill_servers(member.node.directory)

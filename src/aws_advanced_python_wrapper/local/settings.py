@@ -1,0 +1,104 @@
+"""How a local cluster is to be made; one value that travels from the caller to the supervisor."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.names import Names, random_hash
+
+Tls = Literal["allow", "require", "off"]
+MOST_INSTANCES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """The lags a real cluster has, in seconds.
+
+    `topology_delay`: until an instance's table shows a change (one for all, or by instance name);
+    `dns_delay`: until the cluster endpoints follow; `restart_time`: how long every instance refuses connections
+    in a failover; `hang_detection`: until a frozen writer is noticed.
+    """
+
+    topology_delay: float | Mapping[str, float] = 0.5
+    dns_delay: float = 1.0
+    restart_time: float = 0.3
+    hang_detection: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            for seconds in value.values() if isinstance(value, Mapping) else [value]:
+                if not isinstance(seconds, (int, float)) or seconds < 0:
+                    raise LocalClusterError(f"{name} must be seconds, 0 or more, not {seconds!r}")
+
+    def topology(self, instance: str) -> float:
+        """Return the delay of this instance's table; an instance not named in a mapping has none."""
+        if isinstance(self.topology_delay, Mapping):
+            return self.topology_delay.get(instance, 0.0)
+        return self.topology_delay
+
+    def change(self, changes: Mapping[str, Any]) -> Delays:
+        """Return these delays with the given ones instead."""
+        try:
+            return replace(self, **changes)
+        except TypeError:
+            known = ", ".join(asdict(self))
+            raise LocalClusterError(f"no such delay in {sorted(changes)}: there are {known}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the supervisor needs to know; see `LocalCluster` for the meaning."""
+
+    instances: int = 3
+    name: str = "demo"
+    engine: str = "postgresql"
+    aurora: bool = True
+    domain_hash: str = field(default_factory=random_hash)
+    region: str = "us-east-2"
+    user: str = "admin"
+    password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    database: str = "app"
+    port: int | None = None
+    tls: Tls = "allow"
+    postgres_bin: str | None = None
+    postgres_version: int | None = None
+    max_connections: int = 300
+    server_settings: Mapping[str, str] = field(default_factory=dict)
+    delays: Delays = field(default_factory=Delays)
+    start_timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.engine != "postgresql":
+            raise LocalClusterError(f"engine {self.engine!r} is not available: use engine='postgresql'")
+        if not 1 <= self.instances <= MOST_INSTANCES:
+            raise LocalClusterError(f"instances={self.instances}: a cluster has 1 to {MOST_INSTANCES} instances")
+        if self.tls not in ("allow", "require", "off"):
+            raise LocalClusterError(f"tls={self.tls!r}: choose 'allow', 'require' or 'off'")
+        for what in ("user", "password", "database"):
+            check_word(what, getattr(self, what))
+        self.names()  # checks name, hash and region
+
+    def names(self) -> Names:
+        """Return the naming scheme."""
+        return Names(self.name, self.domain_hash, self.region)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, the password included."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """Undo `to_json`."""
+        return cls(**{**values, "delays": Delays(**values["delays"])})
+
+
+def check_word(what: str, value: str) -> None:
+    """Refuse values that no server would take as a name or password on one line."""
+    if not value or not value.isprintable():
+        raise LocalClusterError(f"the {what} must be printable and not empty")
+    if what != "password" and (value.startswith("pg_") or value in ("rdsadmin", "postgres", "template0", "template1")):
+        raise LocalClusterError(f"the {what} cannot be {value!r}: the server keeps this name for itself")

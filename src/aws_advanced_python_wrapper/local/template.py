@@ -1,0 +1,83 @@
+"""The data directory all nodes of a new cluster begin as copies of."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from aws_advanced_python_wrapper.local import sql_surface
+from aws_advanced_python_wrapper.local.configuration import HBA, SUPERUSER
+from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.installation import Installation
+from aws_advanced_python_wrapper.local.processes import spawn
+from aws_advanced_python_wrapper.local.settings import Settings
+
+_TICK = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Makes and copies the first data directory, without ever starting a server."""
+
+    installation: Installation
+    directory: Path
+
+    async def create(self, settings: Settings, superuser_password: str) -> None:
+        """Run initdb, then the SQL through a single-user backend, which needs no server."""
+        initdb = [
+            self.installation.program("initdb"),
+            *("--pgdata", str(self.directory), "--username", SUPERUSER, "--auth", "trust", "--no-sync"),
+            *("--encoding", "UTF8", "--locale", "C", "--wal-segsize", "4"),
+        ]
+        await run(self.installation, initdb, self.directory.parent)
+        await self._single_user(sql_surface.AURORA if settings.aurora else "")
+        await self._single_user(
+            sql_surface.roles_and_databases(
+                superuser_password, settings.user, settings.password, settings.database
+            )
+        )
+        (self.directory / "pg_hba.conf").write_text(HBA)
+
+    async def copy(self, target: Path) -> None:
+        """Copy the data directory; the server was shut down cleanly, so the copy is a complete backup."""
+        await run(self.installation, ["cp", "-R", str(self.directory), str(target)], target.parent)
+
+    async def _single_user(self, statements: str) -> None:
+        # -j: a statement ends with a semicolon and an empty line. -O: the system catalog may be changed.
+        options = ["-j", "-O", "-F", "-c", "password_encryption=scram-sha-256", "-c", "log_min_messages=warning"]
+        with tempfile.TemporaryFile() as script:
+            script.write((statements.strip() + "\n\n").encode() if statements else b"")
+            script.seek(0)
+            command = [self.installation.program("postgres"), "--single", *options, "-D", self.directory, "template1"]
+            output = await run(self.installation, command, self.directory.parent, script)
+        # The single-user backend ends with status 0 whatever happened.
+        if problems := [line for line in output.splitlines() if "ERROR:" in line or "FATAL:" in line]:
+            raise LocalClusterError("the database could not be prepared:\n" + "\n".join(problems))
+
+
+async def run(
+    installation: Installation,
+    command: Sequence[str | Path],
+    cwd: Path,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+) -> str:
+    """Run a program to its end as the servers' user and return its output; it is killed if we are cancelled."""
+    with tempfile.TemporaryFile() as output:
+        process = spawn(command, installation.user, cwd, output, stdin)
+        try:
+            while process.poll() is None:
+                await asyncio.sleep(_TICK)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if process.returncode != 0:
+        raise LocalClusterError(f"{Path(command[0]).name} failed with status {process.returncode}:\n{text[-3000:]}")
+    return text

@@ -1,0 +1,78 @@
+"""What each instance believes about the cluster: the file behind aurora_replica_status()."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+from aws_advanced_python_wrapper.local.node import Node
+from aws_advanced_python_wrapper.local.sql_surface import TOPOLOGY_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One instance as the table shows it."""
+
+    server_id: str
+    writer: bool
+    session_id: str
+
+
+class TopologyTables:
+    """Writes every instance's table, each after its own delay, as news travels in a real cluster.
+
+    Who has stopped reporting is visible everywhere at once, since it is only an update that no longer comes.
+    """
+
+    def __init__(self, delay: Callable[[str], float]) -> None:
+        self._delay = delay
+        self._views: dict[str, tuple[Row, ...]] = {}
+        self._seen: dict[str, str] = {}
+        self._nodes: dict[str, Node] = {}
+
+    def publish(self, rows: Iterable[Row], nodes: Iterable[Node]) -> None:
+        """Let each of the nodes learn of the new rows after its delay."""
+        view = tuple(rows)
+        loop = asyncio.get_running_loop()
+        for node in nodes:
+            self._nodes[node.name] = node
+            loop.call_later(self._delay(node.name), self._arrive, node, view)
+
+    def write(self, node: Node, view: tuple[Row, ...]) -> None:
+        """Give a node its table now."""
+        self._views[node.name] = view
+        self._nodes[node.name] = node
+        self._write(node)
+
+    def _arrive(self, node: Node, view: tuple[Row, ...]) -> None:
+        if self._nodes.get(node.name) is node:  # it may have been removed meanwhile
+            self.write(node, view)
+
+    def gone(self, name: str) -> None:
+        """The instance stopped reporting just now."""
+        self._seen.setdefault(name, datetime.now(timezone.utc).isoformat())
+        self._write_all()
+
+    def back(self, name: str) -> None:
+        """The instance reports again."""
+        if self._seen.pop(name, None):
+            self._write_all()
+
+    def forget(self, name: str) -> None:
+        """The instance does not exist any more."""
+        self._views.pop(name, None)
+        self._nodes.pop(name, None)
+        self._seen.pop(name, None)
+
+    def _write_all(self) -> None:
+        for name in self._views:
+            self._write(self._nodes[name])
+
+    def _write(self, node: Node) -> None:
+        if not (node.directory / "PG_VERSION").exists():  # being rebuilt; its file is written before it starts again
+            return
+        rows = [{**asdict(row), "seen": self._seen.get(row.server_id)} for row in self._views[node.name]]
+        node.write(TOPOLOGY_FILE, json.dumps(rows))
