@@ -63,7 +63,7 @@ class Endpoint:
     """A host name taken apart.
 
     ``host`` is in lower case, without a trailing dot and without the brackets of an IPv6 address. ``name`` is
-    what the user called the endpoint and ``domain`` what follows it, less the kind; both are None outside RDS.
+    what the user called the endpoint, ``domain`` what follows it less the kind; both are None outside RDS.
     """
 
     host: str
