@@ -61,6 +61,20 @@ class Settings:
         value: T = self._own.get(parameter.name, parameter.default)
         return value
 
+    def gives(self, parameter: Parameter[Any]) -> bool:
+        """Tell whether the user gave a value for the parameter."""
+        return parameter.name in self._own
+
+    def for_monitoring(self, *, without: Collection[str], **defaults: Any) -> Settings:
+        """Return the settings of the topology monitor's connections: what was given for them wins over the defaults
+        here, and these over the user's own, of which the driver arguments `without` are left out.
+        """
+        driver = {name: value for name, value in self._driver.items() if name not in without}
+        special = {**defaults, **self._monitoring}
+        own = {name: value for name, value in special.items() if name in PARAMETERS}
+        meant = {name: value for name, value in special.items() if name not in own or name == CONNECT_TIMEOUT.name}
+        return Settings({**self._own, **own}, {**driver, **meant}, {})
+
     @property
     def driver(self) -> dict[str, Any]:
         """The arguments for the database driver, in a new dictionary."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
-from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, Refused, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
@@ -44,14 +44,23 @@ class Cluster:
     Connections are held weakly: one that is dropped without close is collected, and the monitor ends after the last.
     """
 
-    def __init__(self, pattern: InstancePattern, default_port: int, pace: Pace) -> None:
+    def __init__(self, pattern: InstancePattern, port: int, pace: Pace) -> None:
         self.pattern = pattern
-        self.default_port = default_port
+        self.port = pattern.port or port
         self.store = TopologyStore()
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
         self._lock = threading.Lock()
+
+    def address_of(self, host_id: str) -> str:
+        """Return "host:port" of an instance."""
+        return address(self.pattern.host(host_id), self.port)
+
+    def knows(self, host_id: str) -> bool:
+        """Tell whether an instance is a member, as far as is known."""
+        topology = self.store.current
+        return bool(topology and topology.find(self.address_of(host_id)))
 
     def join(self, member: Member) -> None:
         """Count a connection in, and see to it that the topology is watched."""
@@ -100,25 +109,21 @@ class Directory:
     """
 
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _by_name: dict[str, Cluster] = field(default_factory=dict)
+    _by_name: dict[str | None, Cluster] = field(default_factory=dict)
     _dialect_codes: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str | None, address: str | None = None) -> Cluster | None:
-        """Return the cluster of that name, or of which a member has that address."""
+        """Return the cluster that goes by that name, or of which a member has that address."""
         with self._lock:
-            if name is not None and name in self._by_name:
+            if name in self._by_name:
                 return self._by_name[name]
-            clusters = list(dict.fromkeys(self._by_name.values()))
-        return next((cluster for cluster in clusters if _has_member(cluster, address)), None)
+            return next((cluster for cluster in self._by_name.values() if _has_member(cluster, address)), None)
 
-    def settle(self, name: str, addresses: list[str], make: Callable[[], Cluster]) -> Cluster:
-        """Return the cluster of that name or with any of these members, making it if there is none yet."""
+    def settle(self, name: str, addresses: Sequence[str], new: Cluster) -> Cluster:
+        """Return the cluster that has one of these members, or else `new`; from now on it goes by that name too."""
         with self._lock:
-            cluster = self._by_name.get(name)
-            for address in addresses:
-                cluster = cluster or self.find(None, address)
-            cluster = cluster or make()
-            self._by_name[name] = cluster
+            known = (self.find(None, address) for address in addresses)
+            cluster = self._by_name[name] = next(filter(None, known), new)
             return cluster
 
     def dialect_code(self, address: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
-from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
 from aws_advanced_python_wrapper.database.detection import detect, named
@@ -17,14 +17,15 @@ from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import RawConnection
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.properties import (
+from aws_advanced_python_wrapper.parameters import (
     AUXILIARY_QUERY_TIMEOUT_SEC,
     CLUSTER_ID,
     CLUSTER_INSTANCE_HOST_PATTERN,
     CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS,
+    FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC,
     TOPOLOGY_REFRESH_MS,
-    Settings,
 )
+from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 def known_cluster(session: Session) -> Cluster | None:
     """Return the cluster that the session's settings lead to, if this process has met it."""
-    return CLUSTERS.find(_cluster_name(session), f"{session.endpoint.host}:{_port(session)}")
+    return CLUSTERS.find(_cluster_name(session), _endpoint_address(session))
 
 
 async def identify(session: Session, raw: RawConnection, host: HostInfo) -> HostInfo:
@@ -49,32 +50,25 @@ async def identify(session: Session, raw: RawConnection, host: HostInfo) -> Host
         return host
     at = time.monotonic()
     host_id, role = await dialect.identify(ask)
-    members = () if session.cluster else await dialect.members(ask)
-    cluster = session.cluster = session.cluster or _settle(session, host_id, members)
-    address = member_address(cluster.pattern, host_id, cluster.default_port)
-    observation = Observation(address, host_id, role, member_rows(cluster, members), at)
-    topology = cluster.store.publish(observation)
-    found = topology.find(address)
+    cluster, members = session.cluster, ()
+    if cluster is None or not cluster.knows(host_id):
+        members = await dialect.members(ask)
+        cluster = session.cluster = _settle(session, host_id, members)
+    observation = Observation(cluster.address_of(host_id), host_id, role, member_rows(cluster, members), at)
+    found = cluster.store.publish(observation).find(observation.address)
     if found is None:
-        raise AwsWrapperError(f"{address} is not a member of its own cluster {topology!r}")
+        raise AwsWrapperError(f"{observation.address} is not a member of its own cluster {cluster!r}")
     return found
 
 
 def member_rows(cluster: Cluster, members: tuple[Member, ...]) -> tuple[Row, ...]:
     """Turn what a host's table says into rows with host names."""
-    port = cluster.pattern.port or cluster.default_port
-    return tuple(
-        Row(m.host_id, cluster.pattern.host(m.host_id), port, m.is_writer, m.lag_ms, m.updated_at) for m in members
-    )
-
-
-def member_address(pattern: InstancePattern, host_id: str, default_port: int) -> str:
-    """Return "host:port" of an instance."""
-    return f"{pattern.host(host_id)}:{pattern.port or default_port}"
+    host, port = cluster.pattern.host, cluster.port
+    return tuple(Row(m.host_id, host(m.host_id), port, m.is_writer, m.lag_ms, m.updated_at) for m in members)
 
 
 async def _dialect_at(session: Session, ask: Ask) -> Dialect:
-    address = f"{session.endpoint.host}:{_port(session)}"
+    address = _endpoint_address(session)
     code = CLUSTERS.dialect_code(address)
     if code is None:
         dialect = await detect(session.adapter.code, ask)
@@ -85,11 +79,9 @@ async def _dialect_at(session: Session, ask: Ask) -> Dialect:
 
 
 def _settle(session: Session, host_id: str, members: tuple[Member, ...]) -> Cluster:
-    pattern, port = instance_pattern(session), _port(session)
-    host_ids = {host_id, *(member.host_id for member in members)}
-    addresses = [member_address(pattern, member, port) for member in sorted(host_ids)]
-    name = _cluster_name(session) or f"{pattern.host(host_id)}:{port}"
-    return CLUSTERS.settle(name, addresses, lambda: Cluster(pattern, port, _pace(session.settings)))
+    cluster = Cluster(instance_pattern(session), _port(session), _pace(session.settings))
+    addresses = [cluster.address_of(member) for member in {host_id, *(member.host_id for member in members)}]
+    return CLUSTERS.settle(_cluster_name(session), addresses, cluster)
 
 
 def instance_pattern(session: Session) -> InstancePattern:
@@ -108,12 +100,14 @@ def instance_pattern(session: Session) -> InstancePattern:
     return InstancePattern.parse(text)
 
 
-def _cluster_name(session: Session) -> str | None:
-    cluster_id = session.settings[CLUSTER_ID]
-    if cluster_id:
+def _cluster_name(session: Session) -> str:
+    if cluster_id := session.settings[CLUSTER_ID]:
         return f"cluster_id {cluster_id}"
-    name = session.endpoint.cluster_name
-    return f"{name}:{_port(session)}" if name else None
+    return address(session.endpoint.cluster_name or session.endpoint.host, _port(session))
+
+
+def _endpoint_address(session: Session) -> str:
+    return address(session.endpoint.host, _port(session))
 
 
 def _port(session: Session) -> int:
@@ -121,4 +115,7 @@ def _port(session: Session) -> int:
 
 
 def _pace(settings: Settings) -> Pace:
-    return Pace(settings[TOPOLOGY_REFRESH_MS] / 1000, settings[CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS] / 1000)
+    searching = settings[CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS] / 1000
+    if settings.gives(FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC):
+        searching = settings[FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC]
+    return Pace(settings[TOPOLOGY_REFRESH_MS] / 1000, searching)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
 
 from aws_advanced_python_wrapper.cluster.directory import Cluster
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 from aws_advanced_python_wrapper.cluster.monitor import Refused
 from aws_advanced_python_wrapper.cluster.topology import Observation
-from aws_advanced_python_wrapper.core.identification import member_address, member_rows
+from aws_advanced_python_wrapper.core.identification import member_rows
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
-from aws_advanced_python_wrapper.properties import AUXILIARY_QUERY_TIMEOUT_SEC, Settings
+from aws_advanced_python_wrapper.parameters import (
+    AUXILIARY_QUERY_TIMEOUT_SEC,
+)
+from aws_advanced_python_wrapper.properties import Settings
 
 # A monitor that waits for a frozen host learns nothing: its own connections give up early, unless the user says otherwise
 # with topology-monitoring-connect_timeout. In seconds.
@@ -26,18 +28,17 @@ class MonitorCredentials:
     """What a session lends to the monitor of its cluster: settings, and how to use them in a thread."""
 
     def __init__(self, settings: Settings, adapter: DriverAdapter, dialect: Dialect, cluster: Cluster) -> None:
-        self._settings = settings
         self._adapter = adapter
         self._dialect = dialect
         self._cluster = cluster
-        lent = {name: value for name, value in settings.driver.items() if name not in adapter.session_parameters}
-        self._options: dict[str, Any] = {**lent, "connect_timeout": _CONNECT_TIMEOUT, **settings.monitoring}
+        without = adapter.session_parameters
+        self._settings = settings.for_monitoring(without=without, connect_timeout=_CONNECT_TIMEOUT)
         # Compared, never shown: equal for settings that open the same connection.
-        self.key = repr(sorted(self._options.items()))
+        self.key = repr(sorted(self._settings.driver.items()))
 
     def observe(self, host: HostInfo) -> HostObserver:
         """Open a connection to a host; raises `Refused` if the server does not accept these credentials."""
-        arguments = self._adapter.arguments(self._options, host.host, host.port)
+        arguments = self._adapter.arguments(self._settings, host.host, host.port)
         try:
             raw = run(self._adapter.open(BlockingIo(), arguments))
         except self._adapter.errors.Error as error:
@@ -70,8 +71,7 @@ class HostObserver:
         at = time.monotonic()
         host_id, role = await self._dialect.identify(ask)
         rows = member_rows(self._cluster, await self._dialect.members(ask))
-        address = member_address(self._cluster.pattern, host_id, self._cluster.default_port)
-        return Observation(address, host_id, role, rows, at)
+        return Observation(self._cluster.address_of(host_id), host_id, role, rows, at)
 
     def close(self) -> None:
         """End the connection without waiting for the host."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol, TypeVar
 
 from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
-from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, analyse
+from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.identification import identify, known_cluster
 from aws_advanced_python_wrapper.core.io import Io, run
@@ -19,11 +20,12 @@ from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failu
 from aws_advanced_python_wrapper.database.detection import named
 from aws_advanced_python_wrapper.database.dialect import Dialect
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
-from aws_advanced_python_wrapper.properties import (
+from aws_advanced_python_wrapper.parameters import (
+    CONNECT_TIMEOUT,
     TRANSFER_SESSION_STATE_ON_SWITCH,
     WRAPPER_DIALECT,
-    Settings,
 )
+from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class Session:
         self.io = io
         self.endpoint: Endpoint = analyse(settings.host)
         self.dialect: Dialect | None = named(code) if (code := settings[WRAPPER_DIALECT]) else None
-        self.needs_topology = any(plugin_class.needs_topology for plugin_class in plugin_classes)
+        # Behind an RDS Proxy there is one endpoint that fails over by itself.
+        proxied = self.endpoint.type in (EndpointType.PROXY, EndpointType.PROXY_ENDPOINT)
+        self.needs_topology = not proxied and any(plugin.needs_topology for plugin in plugin_classes)
         self.cluster: Cluster | None = known_cluster(self) if self.needs_topology else None
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
@@ -127,18 +131,25 @@ class Session:
         """Open the first connection, to the host that the settings name."""
         self._adopt(await self.open(self.host))
 
-    async def open(self, host: HostInfo, *, below: Plugin | None = None) -> Opened:
-        """Open a connection through the plugins, or only through those between `below` and the driver."""
+    async def open(
+        self, host: HostInfo, *, below: Plugin | None = None, connect_timeout: float | None = None
+    ) -> Opened:
+        """Open a connection through the plugins, or only through those between `below` and the driver.
+
+        `connect_timeout` (seconds) bounds the attempt where the user has set no bound.
+        """
         chain = self.plugins if below is None else self.plugins[self.plugins.index(below) + 1 :]
-        proceed: ConnectNext = self._open_raw
+        proceed: ConnectNext = partial(self._open_raw, connect_timeout=connect_timeout)
         for plugin in reversed(chain):
             if overrides(plugin, "connect"):
                 proceed = partial(plugin.connect, proceed=proceed)
         return await proceed(host)
 
-    async def _open_raw(self, host: HostInfo) -> Opened:
-        arguments = self.adapter.arguments(self.settings.driver, host.host, host.port)
-        raw = await self.adapter.open(self.io, arguments)
+    async def _open_raw(self, host: HostInfo, connect_timeout: float | None) -> Opened:
+        settings = self.settings
+        if connect_timeout is not None and settings[CONNECT_TIMEOUT] is None:
+            settings = settings.with_driver(connect_timeout=max(2, math.ceil(connect_timeout)))
+        raw = await self.adapter.open(self.io, self.adapter.arguments(settings, host.host, host.port))
         if not self.needs_topology:
             return Opened(raw, host)
         try:

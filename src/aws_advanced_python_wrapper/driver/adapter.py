@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
+from aws_advanced_python_wrapper.properties import Settings
 
 RawConnection: TypeAlias = Any  # a connection of the wrapped driver
 RawCursor: TypeAlias = Any  # a cursor of the wrapped driver
@@ -78,8 +79,8 @@ class DriverAdapter(ABC):
         """Return an adapter of the driver's blocking flavour, for background threads."""
 
     @abstractmethod
-    def arguments(self, options: Mapping[str, Any], host: str, port: int | None) -> dict[str, Any]:
-        """Return the keyword arguments that open a connection to `host` with the user's options."""
+    def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
+        """Return the keyword arguments that open a connection to a host with the user's settings."""
 
     async def open(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
         """Open a connection; raises whatever the driver raises, untouched."""

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
+from aws_advanced_python_wrapper.cluster.endpoint import analyse
+from aws_advanced_python_wrapper.converters import Parameter
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import (
     DriverAdapter,
@@ -23,6 +25,13 @@ from aws_advanced_python_wrapper.driver.adapter import (
 )
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
+from aws_advanced_python_wrapper.parameters import (
+    TCP_KEEPALIVE,
+    TCP_KEEPALIVE_INTERVAL,
+    TCP_KEEPALIVE_PROBES,
+    TCP_KEEPALIVE_TIME,
+)
+from aws_advanced_python_wrapper.properties import Settings
 
 # Keyword arguments of psycopg.Connection.connect that are psycopg's own, not libpq's.
 _PSYCOPG_ARGUMENTS = frozenset(
@@ -30,11 +39,11 @@ _PSYCOPG_ARGUMENTS = frozenset(
 )
 
 # Our parameter -> libpq's (libpq documentation, "Parameter Key Words").
-_KEEPALIVE = {
-    "tcp_keepalive": "keepalives",
-    "tcp_keepalive_time": "keepalives_idle",
-    "tcp_keepalive_interval": "keepalives_interval",
-    "tcp_keepalive_probes": "keepalives_count",
+_KEEPALIVE: dict[Parameter[Any], str] = {
+    TCP_KEEPALIVE: "keepalives",
+    TCP_KEEPALIVE_TIME: "keepalives_idle",
+    TCP_KEEPALIVE_INTERVAL: "keepalives_interval",
+    TCP_KEEPALIVE_PROBES: "keepalives_count",
 }
 
 # What a user sets on a connection object, as attributes that can be read from a dead connection. The private names are
@@ -67,18 +76,16 @@ class PsycopgAdapter(DriverAdapter):
         """Return an adapter on psycopg's blocking connection class."""
         return PsycopgAdapter(psycopg.Connection.connect)
 
-    def arguments(self, options: Mapping[str, Any], host: str, port: int | None) -> dict[str, Any]:
+    def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Translate keep-alive parameters to libpq's and point the options at a host."""
-        arguments = {name: value for name, value in options.items() if name not in _KEEPALIVE}
+        arguments = settings.driver
         for ours, libpqs in _KEEPALIVE.items():
-            if (value := options.get(ours)) is not None:
+            if (value := settings[ours]) is not None:
                 arguments[libpqs] = int(value)
-        if host != options.get("host"):
-            arguments.pop("hostaddr", None)  # an address the user gave for another host
-        arguments["host"] = host
-        if port is not None:
-            arguments["port"] = port
-        return arguments
+        if host != analyse(settings.host).host:
+            arguments.pop("hostaddr", None)  # an address that the user gave for another host
+            arguments["host"] = host
+        return {**arguments, "port": port}
 
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
         """Run a query through libpq itself: no cursor, no BEGIN, no adapters or row factory of the user's."""

@@ -1,0 +1,27 @@
+"""From a program's arguments to a session that is ready to connect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_advanced_python_wrapper.core.io import Io
+from aws_advanced_python_wrapper.core.registry import plugin_classes
+from aws_advanced_python_wrapper.core.session import Session
+from aws_advanced_python_wrapper.driver.catalogue import adapter_for
+from aws_advanced_python_wrapper.parameters import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS, WRAPPER_DRIVER_DIALECT
+from aws_advanced_python_wrapper.properties import Settings
+
+
+def session_for(
+    target: Callable[..., Any] | None, conninfo: str, arguments: Mapping[str, Any], io: Io
+) -> Session:
+    """Read the settings, find the driver's adapter and the plugins' classes; nothing is connected yet.
+
+    Raises:
+        AwsWrapperError: something in the arguments is unknown, malformed or out of range.
+    """
+    adapter = adapter_for(target, arguments.get(WRAPPER_DRIVER_DIALECT.name))
+    settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
+    sort = settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
+    return Session(settings, adapter, io, plugin_classes(settings[PLUGINS], sort=sort))

@@ -1,0 +1,112 @@
+"""Connecting to the right host of a cluster whose roles have just changed.
+
+The caller names the moment since which answers count: a host that has not said since then who it is may be gone. While
+a caller waits here, the monitor asks all hosts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from aws_advanced_python_wrapper.cluster.directory import Cluster
+from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.cluster.topology import Topology
+from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
+from aws_advanced_python_wrapper.core.session import Session
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+
+T = TypeVar("T")
+
+# Seconds that an attempt to connect may take to a host that has just answered the monitor.
+_ATTEMPT_LIMIT = 10.0
+# Seconds that further readers have to answer after the first one, so that a choice is left to the strategy.
+_GATHERING = 0.03
+
+
+class NoHostFound(Exception):
+    """The deadline passed; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class HostSearch:
+    """Finds and connects to a host for one session, through the plugins `below` the one that searches."""
+
+    session: Session
+    cluster: Cluster
+    below: Plugin
+    writer_pause: float = 0.0
+    """Seconds between attempts to connect to the writer."""
+    reader_limit: float = _ATTEMPT_LIMIT
+    """Seconds that an attempt to connect to a reader may take."""
+
+    async def writer(self, since: float, deadline: Deadline) -> Opened:
+        """Connect to the host that says after `since` that it is the writer, and says so again when connected."""
+        while True:
+            host = await self.verified_writer(since, deadline)
+            if host is None:
+                raise NoHostFound("no host of the cluster said in time that it is the writer")
+            opened = await self.attempt(host, deadline.bounded(_ATTEMPT_LIMIT))
+            if opened and opened.host.role is HostRole.WRITER:
+                return opened
+            await self._discard(opened)
+            since = time.monotonic()
+            if self.writer_pause:
+                await self.session.io.sleep(min(self.writer_pause, deadline.remaining()))
+
+    async def reader(
+        self, since: float, deadline: Deadline, *, or_writer: bool, select: Callable[[Sequence[HostInfo]], HostInfo]
+    ) -> Opened:
+        """Connect to one of the readers that answered after `since`, chosen by `select`.
+
+        With `or_writer` the writer serves where no reader has answered, and so does a reader that has become it.
+        """
+        while True:
+            accept = partial(_readers, since=since, or_writer=or_writer)
+            if await self._wait(since, deadline, accept) is None:
+                raise NoHostFound(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
+            await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
+            candidates = self.cluster.store.look(accept)
+            opened = candidates and await self.attempt(select(candidates), deadline.bounded(self.reader_limit))
+            if opened and (or_writer or opened.host.role is HostRole.READER):
+                return opened
+            await self._discard(opened or None)
+            since = time.monotonic()
+
+    async def verified_writer(self, since: float, deadline: Deadline) -> HostInfo | None:
+        """Wait until a host says after `since` that it is the writer; None past the deadline."""
+        return await self._wait(since, deadline, partial(_writer, since=since))
+
+    async def attempt(self, host: HostInfo, deadline: Deadline) -> Opened | None:
+        """Connect to a host; None if it cannot be reached. Any other error of the driver's is raised."""
+        session = self.session
+        try:
+            return await session.open(host, below=self.below, connect_timeout=deadline.remaining())
+        except session.adapter.errors.Error as error:
+            if session.adapter.classify(error) is not ErrorKind.NETWORK:
+                raise
+            self.cluster.store.mark_unavailable(host.address)
+            return None
+
+    async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
+        with self.cluster.monitor.search(since):
+            return await self.session.io.wait_topology(self.cluster.store, accept, deadline)
+
+    async def _discard(self, opened: Opened | None) -> None:
+        if opened is not None:
+            await self.session.discard(opened.raw)
+
+
+def _writer(topology: Topology, *, since: float) -> HostInfo | None:
+    verified_at = topology.writer_verified_at
+    return topology.writer if verified_at is not None and verified_at > since else None
+
+
+def _readers(topology: Topology, *, since: float, or_writer: bool) -> list[HostInfo] | None:
+    answered = topology.seen_since(since)
+    readers = [host for host in answered if host.role is HostRole.READER]
+    return readers or (list(answered) if or_writer else None) or None

@@ -1,0 +1,38 @@
+"""A strategy's name and the settings that go with it, made into a function that chooses a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.selectors import SelectorState, Weights, find
+from aws_advanced_python_wrapper.parameters import (
+    ROUND_ROBIN_DEFAULT_WEIGHT,
+    ROUND_ROBIN_HOST_WEIGHT_PAIRS,
+    WEIGHTED_RANDOM_DEFAULT_WEIGHT,
+    WEIGHTED_RANDOM_HOST_WEIGHT_PAIRS,
+)
+from aws_advanced_python_wrapper.properties import Settings
+
+HostChoice: TypeAlias = Callable[[SelectorState, Sequence[HostInfo]], HostInfo]
+"""Chooses one of at least one host; the state is that of the hosts' cluster."""
+
+_WEIGHTS = {
+    "round_robin": (ROUND_ROBIN_DEFAULT_WEIGHT, ROUND_ROBIN_HOST_WEIGHT_PAIRS),
+    "weighted_random": (WEIGHTED_RANDOM_DEFAULT_WEIGHT, WEIGHTED_RANDOM_HOST_WEIGHT_PAIRS),
+}
+
+
+def host_choice(settings: Settings, strategy: str) -> HostChoice:
+    """Return the choice that a strategy makes with the user's weights.
+
+    Raises:
+        AwsWrapperError: there is no such strategy.
+    """
+    selector = find(strategy)
+    weights = Weights()
+    if strategy in _WEIGHTS:
+        default, pairs = _WEIGHTS[strategy]
+        weights = Weights(settings[default], settings[pairs])
+    return lambda state, hosts: selector(hosts, weights, state)

@@ -1,0 +1,186 @@
+"""Failover: when a connection is lost, go on with one to a host that works.
+
+On a network error (or, where a writer is wanted, on the news that the host has become a reader) the plugin has all
+hosts asked who they are, connects to the one that is right for the mode, and tells the program by one of three errors
+what has become of its work. On connect it sees to it that a cluster's writer endpoint leads to the writer, whatever DNS
+says.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+
+from aws_advanced_python_wrapper.cluster.directory import Cluster
+from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
+from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin
+from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFound
+from aws_advanced_python_wrapper.core.selection import host_choice
+from aws_advanced_python_wrapper.core.session import Session
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.errors import (
+    FailoverError,
+    FailoverFailedError,
+    FailoverSuccessError,
+    TransactionResolutionUnknownError,
+)
+from aws_advanced_python_wrapper.parameters import (
+    ENABLE_CONNECT_FAILOVER,
+    ENABLE_FAILOVER,
+    FAILOVER_MODE,
+    FAILOVER_READER_CONNECT_TIMEOUT_SEC,
+    FAILOVER_READER_HOST_SELECTOR_STRATEGY,
+    FAILOVER_TIMEOUT_SEC,
+    FAILOVER_WRITER_RECONNECT_INTERVAL_SEC,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class FailoverPlugin(Plugin):
+    """The plugin `failover`; `failover_v2` and `failover2` are other names of it."""
+
+    code = "failover"
+    phase = Phase.FAILOVER
+    needs_topology = True
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        settings = session.settings
+        self._enabled = settings[ENABLE_FAILOVER]
+        self._timeout = settings[FAILOVER_TIMEOUT_SEC]
+        of_readers = session.endpoint.type is EndpointType.READER
+        self._mode = settings[FAILOVER_MODE] or ("reader_or_writer" if of_readers else "strict_writer")
+        self._select = host_choice(settings, settings[FAILOVER_READER_HOST_SELECTOR_STRATEGY])
+
+    # Opening a connection
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        """Open a connection; the writer endpoint is opened at the true writer, and nowhere else."""
+        began = time.monotonic()
+        try:
+            if self._is_writer_endpoint(host):
+                return await self._connect_to_writer(host, proceed, began)
+            return await proceed(host)
+        except self.session.adapter.errors.Error as error:
+            if not self._may_fail_over_at_connect(error):
+                raise
+            return await self._find(began)
+
+    async def _connect_to_writer(self, host: HostInfo, proceed: ConnectNext, began: float) -> Opened:
+        opened = await self._connect_past_dns() or await proceed(host)
+        if self.session.cluster is None or opened.host.role is HostRole.WRITER:
+            return opened
+        logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
+        await self.session.discard(opened.raw)
+        try:
+            return await self._search().writer(began, Deadline.after(self._timeout))
+        except NoHostFound as error:
+            raise self._failed(str(error)) from None
+
+    async def _connect_past_dns(self) -> Opened | None:
+        """Connect to the instance that the monitor knows to be the writer; None if it does not, or was wrong."""
+        cluster = self.session.cluster
+        topology = cluster.store.current if cluster and cluster.monitor.is_watching else None
+        if topology is None or topology.writer is None or topology.writer_verified_at is None:
+            return None
+        opened = await self._search().attempt(topology.writer, Deadline.after(self._timeout))
+        if opened and opened.host.role is not HostRole.WRITER:
+            await self.session.discard(opened.raw)
+            return None
+        return opened
+
+    def _is_writer_endpoint(self, host: HostInfo) -> bool:
+        session = self.session
+        pinned = "hostaddr" in session.settings.driver
+        return session.endpoint.type is EndpointType.WRITER and host.host == session.endpoint.host and not pinned
+
+    def _may_fail_over_at_connect(self, error: Exception) -> bool:
+        session = self.session
+        if not (self._enabled and session.cluster and session.settings[ENABLE_CONNECT_FAILOVER]):
+            return False
+        return not isinstance(error, FailoverError) and session.adapter.classify(error) is ErrorKind.NETWORK
+
+    # A call has failed
+
+    async def on_error(self, failure: Failure) -> None:
+        """Fail over if that is what the error calls for; then one of the three outcomes is raised."""
+        if not self._enabled or self.session.cluster is None or failure.kind is ErrorKind.LOGIN:
+            return
+        if failure.superseded:
+            raise self._outcome(failure) from failure.error
+        if failure.kind is ErrorKind.READ_ONLY and not await self._was_demoted(failure):
+            return
+        await self._fail_over(self.session.cluster, failure)
+
+    async def _was_demoted(self, failure: Failure) -> bool:
+        """Tell a writer that has become a reader from a transaction that the program made read-only itself."""
+        host = self.session.host
+        if self._mode != "strict_writer" or host.role is not HostRole.WRITER:
+            return False
+        writer = await self._search().verified_writer(failure.at, Deadline.after(self._timeout))
+        return writer is not None and writer.address != host.address
+
+    async def _fail_over(self, cluster: Cluster, failure: Failure) -> None:
+        lost = self.session.host.address
+        logger.debug("lost the connection to %s (%s); failing over, mode %s", lost, failure.error, self._mode)
+        if failure.kind is ErrorKind.NETWORK:
+            cluster.store.mark_unavailable(lost)
+        try:
+            opened = await self._find(failure.at)
+        except FailoverFailedError as error:
+            raise error from failure.error
+        except self.session.adapter.errors.Error as error:
+            raise self._failed(f"a host refused the connection: {error}") from failure.error
+        await self.session.switch(
+            opened, f"the connection to {lost} was lost and the session goes on with {opened.host.address}"
+        )
+        logger.debug("failed over from %s to %s in %.3f s", lost, opened.host.address, time.monotonic() - failure.at)
+        raise self._outcome(failure) from failure.error
+
+    def _outcome(self, failure: Failure) -> FailoverError:
+        adapter, address = self.session.adapter, self.session.host.address
+        if failure.in_transaction:
+            return adapter.error(
+                TransactionResolutionUnknownError,
+                f"The connection was lost and now leads to {address}. A transaction was open, which may or may not "
+                "have been committed: check what it has done, and run it again with a new cursor.",
+            )
+        return adapter.error(
+            FailoverSuccessError,
+            f"The connection was lost and now leads to {address}. Open a new cursor and run the statement again.",
+        )
+
+    def _failed(self, reason: str) -> FailoverFailedError:
+        return self.session.adapter.error(
+            FailoverFailedError,
+            f"Failover gave up after at most {self._timeout:g} s: {reason}. Open a new connection.",
+        )
+
+    # Finding the right host
+
+    async def _find(self, since: float) -> Opened:
+        search, deadline = self._search(), Deadline.after(self._timeout)
+        try:
+            if self._mode == "strict_writer":
+                return await search.writer(since, deadline)
+            select = partial(self._select, search.cluster.selector_state)
+            return await search.reader(since, deadline, or_writer=self._mode == "reader_or_writer", select=select)
+        except NoHostFound as error:
+            raise self._failed(str(error)) from None
+
+    def _search(self) -> HostSearch:
+        session = self.session
+        if session.cluster is None:
+            raise LookupError("only a session that knows its cluster can search it")
+        pause = FAILOVER_WRITER_RECONNECT_INTERVAL_SEC
+        return HostSearch(
+            session,
+            session.cluster,
+            self,
+            writer_pause=session.settings[pause] if session.settings.gives(pause) else 0.0,
+            reader_limit=session.settings[FAILOVER_READER_CONNECT_TIMEOUT_SEC],
+        )

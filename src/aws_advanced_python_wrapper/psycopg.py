@@ -1,0 +1,78 @@
+"""PEP 249 for psycopg: what `psycopg` exports, with `connect` opening a connection that survives failovers.
+
+The exceptions here are psycopg's own, since its errors reach the program as they are; this driver's errors derive from
+them too. Any other name is looked up in psycopg.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import (
+    BINARY,
+    DATETIME,
+    NUMBER,
+    ROWID,
+    STRING,
+    Binary,
+    DatabaseError,
+    DataError,
+    Date,
+    DateFromTicks,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    Warning,  # noqa: A004 - the name is PEP 249's
+    apilevel,
+    paramstyle,
+    threadsafety,
+)
+
+from aws_advanced_python_wrapper.wrapper import AwsWrapperConnection
+
+__all__ = [
+    "BINARY",
+    "DATETIME",
+    "NUMBER",
+    "ROWID",
+    "STRING",
+    "Binary",
+    "DataError",
+    "DatabaseError",
+    "Date",
+    "DateFromTicks",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "Warning",
+    "apilevel",
+    "connect",
+    "paramstyle",
+    "threadsafety",
+]
+
+
+def connect(conninfo: str = "", **kwargs: Any) -> AwsWrapperConnection:
+    """Open a connection through `psycopg.Connection.connect`; see `AwsWrapperConnection.connect`."""
+    return AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(psycopg, name)

@@ -1,0 +1,290 @@
+"""The objects a program holds: a connection and its cursors, blocking flavour.
+
+They answer for the driver's own objects: what is not named here is the driver's, read and written through. Calls that
+touch the network go through the session, which watches them; rows that are already on the client are handed out by the
+driver's cursor itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.core.plugin import Plugin
+from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+from aws_advanced_python_wrapper.pep249 import InterfaceError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from aws_advanced_python_wrapper.core.session import Session
+
+
+class AwsWrapperConnection:
+    """A connection that survives the loss of its host. Make one with `connect`."""
+
+    __slots__ = ("__weakref__", "_session")
+
+    _session: Session
+
+    def __init__(self, session: Session) -> None:
+        object.__setattr__(self, "_session", session)
+
+    @staticmethod
+    def connect(
+        target: Callable[..., Any] | None = None, conninfo: str = "", *args: Any, **kwargs: Any
+    ) -> AwsWrapperConnection:
+        """Open a connection with the driver's own connect function, for example `psycopg.Connection.connect`.
+
+        `conninfo` is a connection string (``key=value`` or a URL); keyword arguments override it. Both take the driver's
+        parameters and ours; the parameter reference lists ours with units and defaults. Further positional arguments are
+        ignored.
+
+        Raises:
+            AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
+            Exception: whatever the driver raises when it cannot connect, untouched.
+        """
+        session = session_for(target, conninfo, kwargs, BlockingIo())
+        run(session.connect())
+        return AwsWrapperConnection(session)
+
+    # PEP 249
+
+    def cursor(self, *args: Any, **kwargs: Any) -> AwsWrapperCursor:
+        """Open a cursor; the arguments are the driver's."""
+        return AwsWrapperCursor(self, self._session.raw.cursor(*args, **kwargs))
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self._session.call(self._session.raw.commit)
+
+    def rollback(self) -> None:
+        """Roll the open transaction back."""
+        self._session.call(self._session.raw.rollback)
+
+    def close(self) -> None:
+        """Close the connection; closing it again does nothing."""
+        self._session.release()
+        self._session.raw.close()
+
+    # What psycopg users expect
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> AwsWrapperCursor:
+        """Open a cursor, execute a statement on it and return it."""
+        cursor_options = {"binary": True} if options.pop("binary", False) else {}
+        return self.cursor(**cursor_options).execute(query, params, **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Commit, or roll back after an error; then close, as psycopg does."""
+        if self.closed:
+            return
+        try:
+            if kind is None:
+                self.commit()
+            elif not self._session.adapter.is_closed(self._session.raw):
+                self.rollback()
+        finally:
+            self.close()
+
+    # What users of this driver's relatives expect
+
+    @property
+    def target_connection(self) -> RawConnection:
+        """The driver's own connection of the moment; after a failover it is another one."""
+        return self._session.raw
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed or lost. No I/O."""
+        return self._session.closed or self._session.adapter.is_closed(self._session.raw)
+
+    @property
+    def is_closed(self) -> bool:
+        """The same as `closed`."""
+        return self.closed
+
+    def set_read_only(self, value: bool | None) -> None:
+        """Set whether transactions are read-only."""
+        self.read_only = value
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set whether each statement is its own transaction."""
+        self.autocommit = value
+
+    def invalidate(self) -> None:
+        """End the connection without waiting for its host."""
+        self._session.release()
+        run(self._session.discard(self._session.raw))
+
+    def release_resources(self) -> None:
+        """Let go of what the plugins hold; done by `close` as well."""
+        self._session.release()
+
+    def _unwrap(self, plugin_class: type[Plugin]) -> Plugin | None:
+        return next((plugin for plugin in self._session.plugins if isinstance(plugin, plugin_class)), None)
+
+    # Everything else is the driver's
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(connection, psycopg.Connection)` holds."""
+        return type(self._session.raw)
+
+    def __getattr__(self, name: str) -> Any:
+        session = self._session
+        value = getattr(session.raw, name)
+        if name in session.adapter.connection_calls:
+            return _watched(session, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._session.raw, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._session.raw, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *dir(self._session.raw)})
+
+    def __repr__(self) -> str:
+        return f"<{AwsWrapperConnection.__qualname__} to {self._session.host.address} around {self._session.raw!r}>"
+
+
+class AwsWrapperCursor:
+    """A cursor whose calls are watched. It ends with the connection it was opened on."""
+
+    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "fetchall", "fetchmany", "fetchone")
+
+    _raw: RawCursor
+    fetchone: Callable[[], Any]
+    """Return the next row, or None."""
+    fetchmany: Callable[..., list[Any]]
+    """Return the next rows, `arraysize` of them unless another number is given."""
+    fetchall: Callable[[], list[Any]]
+    """Return all rows that are left."""
+
+    def __init__(self, connection: AwsWrapperConnection, raw: RawCursor) -> None:
+        session = connection._session  # noqa: SLF001 - connection and cursor are one facade
+        bind = object.__setattr__
+        bind(self, "_connection", connection)
+        bind(self, "_raw", raw)
+        bind(self, "_call", session.call)
+        local = session.adapter.rows_are_local(raw)
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            method = getattr(raw, name)
+            bind(self, name, method if local else _watched(session, method))
+        session.add_cursor(self)
+
+    # PEP 249
+
+    @property
+    def connection(self) -> AwsWrapperConnection:
+        """The connection that opened this cursor."""
+        return self._connection
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Execute a statement; returns this cursor. The options are the driver's."""
+        self._call(self._raw.execute, query, params, **options)
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        """Execute a statement once for each set of parameters. The options are the driver's."""
+        self._call(self._raw.executemany, query, params_seq, **options)
+
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        """Call a stored procedure, where the driver can."""
+        return self._call(self._raw.callproc, *args, **kwargs)
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result set."""
+        return self._raw.nextset()  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the cursor."""
+        self._raw.close()
+
+    # What users of this driver's relatives expect
+
+    @property
+    def target_cursor(self) -> RawCursor:
+        """The driver's own cursor."""
+        return self._raw
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._raw)
+
+    # Everything else is the driver's
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(cursor, psycopg.Cursor)` holds."""
+        return type(self._raw)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._raw, name)
+        session = self._connection._session  # noqa: SLF001
+        if name in session.adapter.cursor_calls:
+            return _watched(session, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._raw, name, value)
+
+    def __repr__(self) -> str:
+        return f"<{AwsWrapperCursor.__qualname__} around {self._raw!r}>"
+
+    def become_stale(self, reason: str) -> None:
+        """Answer every further call with an error; called when the connection has been replaced."""
+        bind = object.__setattr__
+        stale = _StaleCursor(self._connection._session.adapter.error(InterfaceError, _STALE.format(reason)))  # noqa: SLF001
+        bind(self, "_raw", stale)
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            bind(self, name, stale.refuse)
+
+
+_STALE = "This cursor has ended: {}. Open a new cursor."
+
+
+class _StaleCursor:
+    """Stands where the driver's cursor stood, and refuses everything but to be closed."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def refuse(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise self._error
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._error
+
+    def __iter__(self) -> Iterator[Any]:
+        raise self._error
+
+    def __repr__(self) -> str:
+        return "<a cursor of a lost connection>"
+
+
+def _watched(session: Session, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return session.call(function, *args, **kwargs)
+
+    return call
