@@ -91,7 +91,7 @@ SCENARIOS = [
     Case("members come and go", ("10 a w: a* b", "20 a w: a* c"), "a c", "a", 20),
     Case("a verified writer missing in its own table", ("10 a w: a* b", "20 a w: b"), "a b", "a", 20),
     Case("a new writer missing in its own table", ("10 a w: a* b", "20 c w: a* b"), "a b c", "c", 20),
-    Case("a verified writer missing in a reader's table", ("10 c w: a* b c", "20 b r: a* b"), "a b c", "c", 10),
+    Case("a verified writer missing from a late table", ("10 c w: a* b c", "20 b r: a* b"), "a b c", "c", 10),
     Case("a former writer that left", ("10 a w: a* b", "20 b w: b*"), "b", "b", 20),
     Case("late word of the same host", ("10 a w: a* b", "20 a r: a b", "15 a w: a* b"), "a b", None, None),
     Case("a late claim of another host", ("20 b w: a b*", "15 a w: a* b"), "a b", "b", 20),

@@ -19,14 +19,14 @@ from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights given by the user, by host name, address or host id; ``default`` is for hosts that are not named."""
+    """The user's weights by host name, address or host id; ``default`` is for hosts not named."""
 
     default: int = 1
     pairs: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, host: HostInfo) -> int:
         """Return the weight of a host."""
-        names = (host.address, host.host, host.host_id)
+        names = (host.address, host.host, host.host_id or host.host)
         return next((self.pairs[name] for name in names if name in self.pairs), self.default)
 
 
