@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the host reached at ``address`` said of itself and, in ``rows``, of others at monotonic time ``at``.
+    """What the host at ``address`` said of itself, and of others in ``rows``, at monotonic time ``at``.
 
     ``rows`` is empty when the table could not be read; ``role`` is UNKNOWN when the host did not tell.
     """
