@@ -119,9 +119,7 @@ class _Pairs(_Text):
         return value
 
     def _character(self) -> str:
-        self.take(
-            "\\"
-        )  # the next character loses its meaning; a backslash at the very end stands for nothing
+        self.take("\\")  # the next character loses its meaning; a backslash at the very end stands for nothing
         character = self.peek()
         self.at += 1
         return character
@@ -190,9 +188,7 @@ class _Url(_Text):
         raw = self.take_until(stops)
         for escape in _PERCENT.finditer(raw):
             if escape["code"] in (None, "00"):
-                self.fail(
-                    "two hexadecimal digits, not 00, after '%' (write %25 for '%')", start + escape.start()
-                )
+                self.fail("two hexadecimal digits, not 00, after '%' (write %25 for '%')", start + escape.start())
         try:
             return unquote(raw, errors="strict")
         except UnicodeDecodeError:

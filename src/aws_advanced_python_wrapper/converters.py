@@ -27,6 +27,14 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
     return f"did you mean '{folded[nearest[0]]}'?" if nearest else ""
 
 
+def unknown(kind: str, name: str, known: Iterable[str]) -> AwsWrapperError:
+    """Return the error for a name that stands for nothing, with the nearest name and all others."""
+    candidates = sorted(known)
+    nearest = suggest(name, candidates)
+    ending = f", {nearest}" if nearest else "."
+    return AwsWrapperError(f"No {kind} is called '{name}'{ending} There are: {', '.join(candidates)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Converter(Generic[T_co]):
     """``read`` returns the wanted type or raises ValueError; ``accepts`` says in words what it takes."""

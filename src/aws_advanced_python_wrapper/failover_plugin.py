@@ -11,14 +11,13 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.cluster.directory import Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin
-from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFound
+from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.selection import host_choice
-from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import (
@@ -36,6 +35,10 @@ from aws_advanced_python_wrapper.parameters import (
     FAILOVER_TIMEOUT_SEC,
     FAILOVER_WRITER_RECONNECT_INTERVAL_SEC,
 )
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.core.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class FailoverPlugin(Plugin):
         await self.session.discard(opened.raw)
         try:
             return await self._search().writer(began, Deadline.after(self._timeout))
-        except NoHostFound as error:
+        except NoHostFoundError as error:
             raise self._failed(str(error)) from None
 
     async def _connect_past_dns(self) -> Opened | None:
@@ -169,7 +172,7 @@ class FailoverPlugin(Plugin):
                 return await search.writer(since, deadline)
             select = partial(self._select, search.cluster.selector_state)
             return await search.reader(since, deadline, or_writer=self._mode == "reader_or_writer", select=select)
-        except NoHostFound as error:
+        except NoHostFoundError as error:
             raise self._failed(str(error)) from None
 
     def _search(self) -> HostSearch:

@@ -275,9 +275,7 @@ PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
 )
 
 # Spellings of earlier documentation and of the sister drivers.
-ALIASES: Final[Mapping[str, str]] = MappingProxyType(
-    {"wrapperPlugins": "plugins", "dialect": "wrapper_dialect"}
-)
+ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins", "dialect": "wrapper_dialect"})
 
 # A parameter with this prefix, ours or the database driver's, is for the topology monitor's connections only.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"

@@ -13,8 +13,6 @@ from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, PAR
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["Settings", "suggest"]
-
 T = TypeVar("T")
 
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
@@ -51,9 +49,7 @@ class Settings:
         }
         direct = {name: value for name, value in merged.items() if not name.startswith(TOPOLOGY_MONITORING)}
         own = {name: value for name, value in direct.items() if name in PARAMETERS}
-        driver = {
-            name: value for name, value in direct.items() if name not in own or name == CONNECT_TIMEOUT.name
-        }
+        driver = {name: value for name, value in direct.items() if name not in own or name == CONNECT_TIMEOUT.name}
         refuse_several_endpoints(driver)
         return cls(own, driver, monitoring)
 

@@ -7,20 +7,21 @@ driver's cursor itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
-from aws_advanced_python_wrapper.core.plugin import Plugin
-from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
 from aws_advanced_python_wrapper.pep249 import InterfaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
     from typing_extensions import Self
 
+    from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
 
 
 class AwsWrapperConnection:
@@ -35,13 +36,13 @@ class AwsWrapperConnection:
 
     @staticmethod
     def connect(
-        target: Callable[..., Any] | None = None, conninfo: str = "", *args: Any, **kwargs: Any
+        target: Callable[..., Any] | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
     ) -> AwsWrapperConnection:
         """Open a connection with the driver's own connect function, for example `psycopg.Connection.connect`.
 
-        `conninfo` is a connection string (``key=value`` or a URL); keyword arguments override it. Both take the driver's
-        parameters and ours; the parameter reference lists ours with units and defaults. Further positional arguments are
-        ignored.
+        `conninfo` is a connection string (``key=value`` or a URL); keyword arguments override it. Both take the
+        driver's parameters and ours; the parameter reference lists ours with units and defaults. Further positional
+        arguments are ignored.
 
         Raises:
             AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
@@ -163,6 +164,7 @@ class AwsWrapperCursor:
 
     __slots__ = ("__weakref__", "_call", "_connection", "_raw", "fetchall", "fetchmany", "fetchone")
 
+    _connection: AwsWrapperConnection
     _raw: RawCursor
     fetchone: Callable[[], Any]
     """Return the next row, or None."""

@@ -93,9 +93,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("conninfo", "message"), MALFORMED.items())
-def test_a_malformed_string_is_refused_as_by_libpq_and_nothing_of_it_is_shown(
-    conninfo: str, message: str
-) -> None:
+def test_a_malformed_string_is_refused_as_by_libpq_and_nothing_of_it_is_shown(conninfo: str, message: str) -> None:
     with pytest.raises(psycopg.ProgrammingError):
         conninfo_to_dict(conninfo)
     with pytest.raises(AwsWrapperError) as refused:

@@ -17,10 +17,7 @@ def parameter(converter: Converter[Any], **bounds: Any) -> Parameter[Any]:
 
 
 ACCEPTED: list[tuple[Converter[Any], Any, Any]] = [
-    *[
-        (converters.TRUTH, word, True)
-        for word in ("true", "True", "TRUE", "yes", "on", "1", "t", "y", " Y ", True, 1)
-    ],
+    *[(converters.TRUTH, word, True) for word in ("true", "True", "TRUE", "yes", "on", "1", "t", "y", " Y ", True, 1)],
     *[(converters.TRUTH, word, False) for word in ("false", "False", "no", "OFF", "0", "f", "n", False, 0)],
     (converters.WHOLE_NUMBER, "5", 5),
     (converters.WHOLE_NUMBER, -5, -5),
@@ -67,9 +64,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("converter", "given"), REFUSED)
-def test_anything_else_is_refused_with_name_value_and_what_is_accepted(
-    converter: Converter[Any], given: Any
-) -> None:
+def test_anything_else_is_refused_with_name_value_and_what_is_accepted(converter: Converter[Any], given: Any) -> None:
     with pytest.raises(AwsWrapperError) as refused:
         parameter(converter).read(given)
     assert "thing" in str(refused.value)

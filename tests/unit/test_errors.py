@@ -47,9 +47,7 @@ def chained(*chain: BaseException) -> Any:
         (errors.AwsWrapperError, None),
     ],
 )
-def test_outcomes_carry_their_sqlstate_alone_and_combined(
-    error: type[pep249.Error], sqlstate: str | None
-) -> None:
+def test_outcomes_carry_their_sqlstate_alone_and_combined(error: type[pep249.Error], sqlstate: str | None) -> None:
     assert error.sqlstate == sqlstate
     assert error("x").sqlstate == sqlstate
     assert errors.driver_class(error, psycopg.OperationalError)("x").sqlstate == sqlstate
@@ -74,9 +72,7 @@ def test_a_failover_outcome_is_an_operational_error_and_no_wrapper_error() -> No
         (pep249.IntegrityError, psycopg.IntegrityError),
     ],
 )
-def test_the_nearest_kind_of_the_driver_is_matched(
-    error: type[pep249.Error], driver: type[Exception]
-) -> None:
+def test_the_nearest_kind_of_the_driver_is_matched(error: type[pep249.Error], driver: type[Exception]) -> None:
     assert errors.matching(error, psycopg) is driver
 
 

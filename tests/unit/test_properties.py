@@ -70,9 +70,7 @@ def test_the_users_values_are_sorted_by_who_needs_them() -> None:
         ("", {"connect_timeout": "7"}, {"connect_timeout": 7}),
     ],
 )  # fmt: skip
-def test_keywords_override_the_string(
-    conninfo: str, arguments: dict[str, Any], driver: dict[str, Any]
-) -> None:
+def test_keywords_override_the_string(conninfo: str, arguments: dict[str, Any], driver: dict[str, Any]) -> None:
     assert settings(conninfo, **arguments).driver == driver
 
 
@@ -130,18 +128,14 @@ def test_other_spellings_mean_the_same_parameter() -> None:
 
 
 def test_text_that_says_false_is_false() -> None:
-    assert (
-        settings(auto_sort_wrapper_plugin_order="False")[parameters.AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
-    )
+    assert settings(auto_sort_wrapper_plugin_order="False")[parameters.AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
 
 
 def test_the_repr_shows_no_secret() -> None:
     secrets = {"password": "hush1", "sslpassword": "hush2", "topology-monitoring-password": "hush3"}
     shown = repr(settings("host=db", plugins="", **secrets))
     assert "hush" not in shown
-    assert shown == (
-        "<Settings host='db' password=*** sslpassword=*** plugins=() topology-monitoring-password=***>"
-    )
+    assert shown == ("<Settings host='db' password=*** sslpassword=*** plugins=() topology-monitoring-password=***>")
 
 
 def test_settings_do_not_change() -> None:

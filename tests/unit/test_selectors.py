@@ -6,15 +6,13 @@ from collections import Counter
 import pytest
 
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
-from aws_advanced_python_wrapper.cluster.selectors import SELECTORS, SelectorState, Weights, choose, find
+from aws_advanced_python_wrapper.cluster.selectors import SELECTORS, SelectorState, Weights, find
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 UNAVAILABLE = HostAvailability.UNAVAILABLE
 
 
-def reader(
-    name: str, availability: HostAvailability = HostAvailability.AVAILABLE, weight: int = 100
-) -> HostInfo:
+def reader(name: str, availability: HostAvailability = HostAvailability.AVAILABLE, weight: int = 100) -> HostInfo:
     return HostInfo(name, 5432, HostRole.READER, availability, weight, host_id=f"id-{name}")
 
 
@@ -34,24 +32,13 @@ def test_available_hosts_come_first(strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", SELECTORS)
 def test_an_unavailable_host_is_better_than_none(strategy: str) -> None:
-    assert choose(strategy, [DOWN]) is DOWN
+    assert find(strategy)([DOWN], Weights(), SelectorState()) is DOWN
 
 
 @pytest.mark.parametrize("strategy", SELECTORS)
 def test_an_empty_list_is_told_with_the_strategy(strategy: str) -> None:
     with pytest.raises(AwsWrapperError, match=f"strategy {strategy}"):
         find(strategy)([], Weights(), SelectorState())
-    with pytest.raises(
-        AwsWrapperError, match=f"No writer to choose by strategy {strategy} among 2 known hosts"
-    ):
-        choose(strategy, [A, B], HostRole.WRITER)
-
-
-def test_hosts_are_chosen_by_role_or_whatever_their_role() -> None:
-    writer = HostInfo("w", 5432, HostRole.WRITER)
-    assert choose("random", [A, writer], HostRole.WRITER) is writer
-    assert choose("random", [A, writer], HostRole.READER) is A
-    assert choose("round_robin", [writer]) is writer
 
 
 def test_random_gives_equal_chances() -> None:
@@ -76,9 +63,7 @@ def test_round_robin_takes_turns_by_weight(hosts: list[HostInfo], weights: Weigh
 
 def test_each_owner_has_its_own_turn() -> None:
     first, second = SelectorState(), SelectorState()
-    turns = [
-        choose("round_robin", [A, B], state=state).host for state in (first, first, second, first, second)
-    ]
+    turns = [choose("round_robin", [A, B], state=state).host for state in (first, first, second, first, second)]
     assert turns == ["a", "b", "a", "a", "b"]
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
-from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, Refused, TopologyMonitor
+from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, RefusedError, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
 
 
 class Credentials(Protocol):
@@ -25,7 +29,7 @@ class Credentials(Protocol):
         ...
 
     def observe(self, host: HostInfo) -> Observer:
-        """Open a connection to a host; raises `Refused` if the server does not accept these credentials."""
+        """Open a connection to a host; raises `RefusedError` if the server does not accept these credentials."""
         ...
 
 
@@ -87,14 +91,11 @@ class Cluster:
             return list(self._members)
 
     def _open_observer(self, host: HostInfo) -> Observer:
-        refusal: Refused | None = None
-        offered = {member.credentials.key: member.credentials for member in self._live_members()}
-        for credentials in offered.values():
-            try:
+        offers = {member.credentials.key: member.credentials for member in self._live_members()}.values()
+        for credentials in offers:
+            with contextlib.suppress(RefusedError):
                 return credentials.observe(host)
-            except Refused as error:
-                refusal = error
-        raise refusal or LookupError("no connection is left whose credentials the monitor could use")
+        raise RefusedError(f"{host.address} accepts the credentials of none of {len(offers)} users that are connected")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.pattern} {self.store.current!r}>"
@@ -104,8 +105,8 @@ class Cluster:
 class Directory:
     """Finds clusters by what is known of them: an endpoint's name, a `cluster_id`, or a member's address.
 
-    The same instance address is the same cluster: instance names are unique within an account and region, and the domain
-    names both. (PostgreSQL's system identifier is not: restored and cloned clusters carry the original's.)
+    The same instance address is the same cluster: instance names are unique within an account and region, and their
+    domain names both. (PostgreSQL's system identifier is not: restored and cloned clusters carry the original's.)
     """
 
     _lock: threading.RLock = field(default_factory=threading.RLock)

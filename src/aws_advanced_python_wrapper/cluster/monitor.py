@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.cluster.host import HostInfo
-from aws_advanced_python_wrapper.cluster.store import TopologyStore
-from aws_advanced_python_wrapper.cluster.topology import Observation
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.cluster.store import TopologyStore
+    from aws_advanced_python_wrapper.cluster.topology import Observation
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Observer(Protocol):
         ...
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A host answered, and does not let the monitor in: asking again at once would be of no use."""
 
 
@@ -61,7 +63,11 @@ class TopologyMonitor:
     """
 
     def __init__(
-        self, store: TopologyStore, connect: Callable[[HostInfo], Observer], wanted: Callable[[], bool], pace: Pace
+        self,
+        store: TopologyStore,
+        connect: Callable[[HostInfo], Observer],
+        wanted: Callable[[], bool],
+        pace: Pace,
     ) -> None:
         self._store = store
         self._connect = connect
@@ -162,7 +168,7 @@ class TopologyMonitor:
                 logger.debug("%s does not answer: %s", address, error)
                 _give_up(observer)
                 observer = None
-                tries = max(tries, _A_FULL_PAUSE if isinstance(error, Refused) else 1)
+                tries = max(tries, _A_FULL_PAUSE if isinstance(error, RefusedError) else 1)
                 self._note_failure(address)
             self._pause(tries)
         _give_up(observer)
@@ -206,7 +212,9 @@ class TopologyMonitor:
                 growth: float = 1.5 ** min(max(0, tries - _PATIENT_TRIES), 20)
                 self._changed.wait(min(self._pace.searching * growth, longest))
             else:
-                self._changed.wait(min(_SETTLING_INTERVAL, self._pace.calm) if now < self._settled_at else self._pace.calm)
+                self._changed.wait(
+                    min(_SETTLING_INTERVAL, self._pace.calm) if now < self._settled_at else self._pace.calm
+                )
 
     def __repr__(self) -> str:
         with self._changed:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
-from aws_advanced_python_wrapper.converters import suggest
+from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo
+from aws_advanced_python_wrapper.converters import unknown
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 
@@ -89,32 +89,8 @@ def find(name: str) -> Selector:
     """
     selector = SELECTORS.get(name.strip().lower().replace("-", "_"))
     if selector is None:
-        nearest = suggest(name, SELECTORS)
-        raise AwsWrapperError(
-            f"Unknown host selector strategy '{name}'{', ' + nearest if nearest else '.'} "
-            f"There are {', '.join(SELECTORS)}."
-        )
+        raise unknown("host selector strategy", name, SELECTORS)
     return selector
-
-
-def choose(
-    strategy: str,
-    hosts: Sequence[HostInfo],
-    role: HostRole | None = None,
-    weights: Weights | None = None,
-    state: SelectorState | None = None,
-) -> HostInfo:
-    """Choose a host of the role (None: of any) by a strategy; raises `AwsWrapperError` when there is none.
-
-    Without a ``state`` round_robin begins anew with each call.
-    """
-    selector = find(strategy)
-    candidates = [host for host in hosts if role in (None, host.role)]
-    if role is not None and not candidates:
-        raise AwsWrapperError(
-            f"No {role.value} to choose by strategy {strategy} among {len(hosts)} known hosts."
-        )
-    return selector(candidates, weights or Weights(), state or SelectorState())
 
 
 def _reachable(hosts: Sequence[HostInfo], strategy: str) -> Sequence[HostInfo]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.topology import (
     Observation,
@@ -13,7 +12,11 @@ from aws_advanced_python_wrapper.cluster.topology import (
     mark_unavailable,
     next_topology,
 )
-from aws_advanced_python_wrapper.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.deadline import Deadline
 
 T = TypeVar("T")
 

@@ -84,13 +84,7 @@ class Topology:
         return tuple(host for host in self.hosts if self.seen.get(host.address, -math.inf) >= time)
 
     def __repr__(self) -> str:
-        how = (
-            "no writer"
-            if self.writer is None
-            else "unverified"
-            if self.writer_verified_at is None
-            else "verified"
-        )
+        how = "no writer" if self.writer is None else "unverified" if self.writer_verified_at is None else "verified"
         return f"<Topology {self.generation} {how} {list(self.hosts)}>"
 
 
@@ -148,9 +142,7 @@ def _members(old: Topology, seen: Observation) -> dict[str, HostInfo]:
 
 def _member(row: Row, known: HostInfo | None) -> HostInfo:
     host = known or HostInfo(row.host, row.port)
-    return replace(
-        host, role=HostRole.READER, host_id=row.host_id, lag_ms=row.lag_ms, updated_at=row.updated_at
-    )
+    return replace(host, role=HostRole.READER, host_id=row.host_id, lag_ms=row.lag_ms, updated_at=row.updated_at)
 
 
 def _writer(
@@ -195,9 +187,7 @@ def _judged(host: HostInfo, writer: str | None, reporter: str, seen: Observation
         role = host.role
     if not answered:
         return replace(host, role=role)
-    return replace(
-        host, role=role, availability=HostAvailability.AVAILABLE, host_id=host.host_id or seen.host_id
-    )
+    return replace(host, role=role, availability=HostAvailability.AVAILABLE, host_id=host.host_id or seen.host_id)
 
 
 def _stranger(wanted: str, seen: Observation) -> HostInfo:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_advanced_python_wrapper.cluster.store import TopologyStore
-from aws_advanced_python_wrapper.cluster.topology import Topology
-from aws_advanced_python_wrapper.deadline import Deadline
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.cluster.store import TopologyStore
+    from aws_advanced_python_wrapper.cluster.topology import Topology
+    from aws_advanced_python_wrapper.deadline import Deadline
 
 T = TypeVar("T")
 

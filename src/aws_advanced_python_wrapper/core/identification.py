@@ -13,9 +13,7 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
 from aws_advanced_python_wrapper.database.detection import detect, named
-from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import RawConnection
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters import (
     AUXILIARY_QUERY_TIMEOUT_SEC,
@@ -25,10 +23,12 @@ from aws_advanced_python_wrapper.parameters import (
     FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC,
     TOPOLOGY_REFRESH_MS,
 )
-from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+    from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ async def identify(session: Session, raw: RawConnection, host: HostInfo) -> Host
         return host
     at = time.monotonic()
     host_id, role = await dialect.identify(ask)
-    cluster, members = session.cluster, ()
+    cluster = session.cluster
+    members: tuple[Member, ...] = ()
     if cluster is None or not cluster.knows(host_id):
         members = await dialect.members(ask)
         cluster = session.cluster = _settle(session, host_id, members)
@@ -93,9 +94,9 @@ def instance_pattern(session: Session) -> InstancePattern:
     text = session.settings[CLUSTER_INSTANCE_HOST_PATTERN] or session.endpoint.instance_pattern
     if text is None:
         raise AwsWrapperError(
-            f"host {session.endpoint.host!r} leads to a cluster, but its name does not tell how the cluster's instances "
-            "are called. Set cluster_instance_host_pattern, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com', "
-            "with a question mark in place of the instance name"
+            f"host {session.endpoint.host!r} leads to a cluster, but does not tell how the cluster's instances are "
+            "called. Set cluster_instance_host_pattern to the host name of an instance with a question mark in place "
+            "of its identifier, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com'"
         )
     return InstancePattern.parse(text)
 

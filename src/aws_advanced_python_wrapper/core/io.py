@@ -9,14 +9,16 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from aws_advanced_python_wrapper.cluster.store import TopologyStore
-from aws_advanced_python_wrapper.cluster.topology import Topology
-from aws_advanced_python_wrapper.deadline import Deadline
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    from aws_advanced_python_wrapper.cluster.store import TopologyStore
+    from aws_advanced_python_wrapper.cluster.topology import Topology
+    from aws_advanced_python_wrapper.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -66,7 +68,7 @@ class BlockingIo:
 
     async def sleep(self, seconds: float) -> None:
         """Block this thread."""
-        time.sleep(seconds)
+        time.sleep(seconds)  # noqa: ASYNC251 - to block is the point of this flavour
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Poll the descriptor (poll, not select: its number may be above 1023)."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.cluster.directory import Cluster
-from aws_advanced_python_wrapper.cluster.host import HostInfo
-from aws_advanced_python_wrapper.cluster.monitor import Refused
+from aws_advanced_python_wrapper.cluster.monitor import RefusedError
 from aws_advanced_python_wrapper.cluster.topology import Observation
 from aws_advanced_python_wrapper.core.identification import member_rows
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters import (
     AUXILIARY_QUERY_TIMEOUT_SEC,
 )
-from aws_advanced_python_wrapper.properties import Settings
 
-# A monitor that waits for a frozen host learns nothing: its own connections give up early, unless the user says otherwise
-# with topology-monitoring-connect_timeout. In seconds.
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
+    from aws_advanced_python_wrapper.properties import Settings
+
+# Seconds. A monitor that waits for a frozen host learns nothing, so its connections give up early, unless the user says
+# otherwise with topology-monitoring-connect_timeout.
 _CONNECT_TIMEOUT = 5
 
 
@@ -37,13 +40,15 @@ class MonitorCredentials:
         self.key = repr(sorted(self._settings.driver.items()))
 
     def observe(self, host: HostInfo) -> HostObserver:
-        """Open a connection to a host; raises `Refused` if the server does not accept these credentials."""
+        """Open a connection to a host; raises `RefusedError` if the server does not accept these credentials."""
         arguments = self._adapter.arguments(self._settings, host.host, host.port)
         try:
             raw = run(self._adapter.open(BlockingIo(), arguments))
         except self._adapter.errors.Error as error:
             if self._adapter.classify(error) is ErrorKind.LOGIN:
-                raise Refused(f"{host.address} does not accept the credentials of user {self._settings.user!r}") from error
+                raise RefusedError(
+                    f"{host.address} does not accept the credentials of user {self._settings.user!r}"
+                ) from error
             raise
         timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
         return HostObserver(self._adapter, raw, self._dialect, self._cluster, timeout)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.core.io import Io
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
-from aws_advanced_python_wrapper.parameters import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS, WRAPPER_DRIVER_DIALECT
+from aws_advanced_python_wrapper.parameters import (
+    AUTO_SORT_WRAPPER_PLUGIN_ORDER,
+    PLUGINS,
+    WRAPPER_DRIVER_DIALECT,
+)
 from aws_advanced_python_wrapper.properties import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
-def session_for(
-    target: Callable[..., Any] | None, conninfo: str, arguments: Mapping[str, Any], io: Io
-) -> Session:
+    from aws_advanced_python_wrapper.core.io import Io
+
+
+def session_for(target: Callable[..., Any] | None, conninfo: str, arguments: Mapping[str, Any], io: Io) -> Session:
     """Read the settings, find the driver's adapter and the plugins' classes; nothing is connected yet.
 
     Raises:

@@ -8,10 +8,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind, RawConnection
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.driver.adapter import ErrorKind, RawConnection
 
 
 class Phase(IntEnum):
@@ -78,7 +78,7 @@ class Plugin:
     def after_call(self) -> None:
         """Note that it has ended, whichever way."""
 
-    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:
+    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         """Wrap a call of the program's: `await proceed(*args, **kwargs)` makes it. Costs microseconds per call."""
         return await proceed(*args, **kwargs)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.converters import unknown
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.properties import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ENTRY_POINT_GROUP = "aws_advanced_python_wrapper.plugins"
 """Distributions offer plugins under this group: the name is the code, the value the class."""
@@ -54,8 +57,8 @@ def _find(code: str) -> type[Plugin]:
     for point in offered:
         if point.name == code:
             return _check(point.load())
-    known = sorted({*_BUILT_IN, *_registered, *(point.name for point in offered)})
-    raise AwsWrapperError(f"plugins: no plugin is called {code!r}{suggest(code, known)}; known: {', '.join(known)}")
+    known = {*_BUILT_IN, *_registered, *(point.name for point in offered)}
+    raise unknown("plugin", code, known)
 
 
 def _check(found: object) -> type[Plugin]:

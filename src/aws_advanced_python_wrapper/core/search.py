@@ -7,18 +7,21 @@ a caller waits here, the monitor asks all hosts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from aws_advanced_python_wrapper.cluster.directory import Cluster
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
-from aws_advanced_python_wrapper.cluster.topology import Topology
-from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
-from aws_advanced_python_wrapper.core.session import Session
-from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.cluster.topology import Topology
+    from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
+    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ _ATTEMPT_LIMIT = 10.0
 _GATHERING = 0.03
 
 
-class NoHostFound(Exception):
+class NoHostFoundError(Exception):
     """The deadline passed; the message says what was looked for."""
 
 
@@ -49,7 +52,7 @@ class HostSearch:
         while True:
             host = await self.verified_writer(since, deadline)
             if host is None:
-                raise NoHostFound("no host of the cluster said in time that it is the writer")
+                raise NoHostFoundError("no host of the cluster said in time that it is the writer")
             opened = await self.attempt(host, deadline.bounded(_ATTEMPT_LIMIT))
             if opened and opened.host.role is HostRole.WRITER:
                 return opened
@@ -59,7 +62,12 @@ class HostSearch:
                 await self.session.io.sleep(min(self.writer_pause, deadline.remaining()))
 
     async def reader(
-        self, since: float, deadline: Deadline, *, or_writer: bool, select: Callable[[Sequence[HostInfo]], HostInfo]
+        self,
+        since: float,
+        deadline: Deadline,
+        *,
+        or_writer: bool,
+        select: Callable[[Sequence[HostInfo]], HostInfo],
     ) -> Opened:
         """Connect to one of the readers that answered after `since`, chosen by `select`.
 
@@ -68,7 +76,7 @@ class HostSearch:
         while True:
             accept = partial(_readers, since=since, or_writer=or_writer)
             if await self._wait(since, deadline, accept) is None:
-                raise NoHostFound(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
+                raise NoHostFoundError(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
             await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
             candidates = self.cluster.store.look(accept)
             opened = candidates and await self.attempt(select(candidates), deadline.bounded(self.reader_limit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState, Weights, find
@@ -13,7 +13,9 @@ from aws_advanced_python_wrapper.parameters import (
     WEIGHTED_RANDOM_DEFAULT_WEIGHT,
     WEIGHTED_RANDOM_HOST_WEIGHT_PAIRS,
 )
-from aws_advanced_python_wrapper.properties import Settings
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.properties import Settings
 
 HostChoice: TypeAlias = Callable[[SelectorState, Sequence[HostInfo]], HostInfo]
 """Chooses one of at least one host; the state is that of the hosts' cluster."""

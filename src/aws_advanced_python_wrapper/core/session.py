@@ -6,11 +6,9 @@ import logging
 import math
 import time
 import weakref
-from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.identification import identify, known_cluster
@@ -18,14 +16,19 @@ from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
 from aws_advanced_python_wrapper.database.detection import named
-from aws_advanced_python_wrapper.database.dialect import Dialect
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters import (
     CONNECT_TIMEOUT,
     TRANSFER_SESSION_STATE_ON_SWITCH,
     WRAPPER_DIALECT,
 )
-from aws_advanced_python_wrapper.properties import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
+    from aws_advanced_python_wrapper.database.dialect import Dialect
+    from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.converters import unknown
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, PG, RDS_PG
-from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.properties import suggest
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 
 DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in (PG, RDS_PG, AURORA_PG)}
 
@@ -15,13 +18,9 @@ _CANDIDATES = {"psycopg": (AURORA_PG, RDS_PG, PG)}
 
 def named(code: str) -> Dialect:
     """Return the dialect that `wrapper_dialect` names; raises AwsWrapperError for an unknown code."""
-    try:
-        return DIALECTS[code]
-    except KeyError:
-        hint = suggest(code, DIALECTS)
-        raise AwsWrapperError(
-            f"wrapper_dialect: no dialect is called {code!r}{hint}; known: {', '.join(DIALECTS)}"
-        ) from None
+    if code not in DIALECTS:
+        raise unknown("database dialect", code, DIALECTS)
+    return DIALECTS[code]
 
 
 async def detect(driver_code: str, ask: Ask) -> Dialect:

@@ -1,7 +1,7 @@
 """PostgreSQL: community servers, RDS instances, Aurora clusters.
 
-The functions and settings are those of the Amazon Aurora User Guide ("Aurora PostgreSQL functions reference") and of the
-RDS extensions; operators are qualified too, since `search_path` resolves them like names.
+The functions and settings are those of the Amazon Aurora User Guide ("Aurora PostgreSQL functions reference") and of
+the RDS extensions; operators are qualified too, since `search_path` resolves them like names.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ WHERE name OPERATOR(pg_catalog.=) 'rds.extensions'
 """,
 )
 
-# A host's rows about others are news, possibly old: those it has not heard of for 300 s are left out, as the service's own
-# documentation advises, but for the writer's row and rows without a time.
+# A host's rows about others are news, possibly old: members that have not reported for 300 s are left out, but for the
+# writer and those without a time.
 AURORA_PG = Dialect(
     code="aurora-pg",
     engine="postgresql",

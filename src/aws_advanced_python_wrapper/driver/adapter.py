@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from types import ModuleType
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
-from aws_advanced_python_wrapper.properties import Settings
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.properties import Settings
 
 RawConnection: TypeAlias = Any  # a connection of the wrapped driver
 RawCursor: TypeAlias = Any  # a cursor of the wrapped driver

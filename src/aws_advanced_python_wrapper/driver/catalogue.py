@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+from aws_advanced_python_wrapper.converters import unknown
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.properties import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
 # Code -> where its adapter is, imported on first use: nobody needs a driver that they do not use.
 _ADAPTERS = {"psycopg": "aws_advanced_python_wrapper.driver.psycopg:PsycopgAdapter"}
@@ -30,7 +33,7 @@ def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> D
         )
     code = code or _code_of(target)
     if code not in _ADAPTERS:
-        raise AwsWrapperError(f"no driver dialect is called {code!r}{suggest(code, _ADAPTERS)}; known: {', '.join(_ADAPTERS)}")
+        raise unknown("driver dialect", code, _ADAPTERS)
     module, name = _ADAPTERS[code].split(":")
     adapter: DriverAdapter = getattr(import_module(module), name)(target)
     return adapter

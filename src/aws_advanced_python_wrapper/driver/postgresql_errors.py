@@ -9,19 +9,18 @@ import psycopg
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 
-# SQLSTATE classes (PostgreSQL documentation, appendix A): 08 connection exception; 57P01-3 the server is shutting down,
-# crashed, or not up yet.
+# PostgreSQL documentation, appendix A: connection exceptions; the server is shutting down, has crashed, is not up yet.
 _NETWORK_STATES = ("08", "57P01", "57P02", "57P03")
 
-# Insufficient resources, system error, configuration file error, internal error: news about the host only where the server
-# ended the session over it. As plain errors they are the statement's own, and the connection is fine.
+# Insufficient resources, system errors, configuration file errors, internal errors: they tell of the host only where
+# the server ended the session over them. Otherwise they are the statement's own, and the connection is fine.
 _NETWORK_STATES_IF_FATAL = ("53", "58", "99", "F0", "XX")
 
 _READ_ONLY_STATE = "25006"
 _LOGIN_CLASS = "28"
 
-# libpq reports what a server answers to a connection attempt as text without SQLSTATE: "FATAL:  <message>", in the server's
-# language. Where the message is not recognised, the server was there and refused: not a network error.
+# libpq hands on what a server answers to a connection attempt as text without SQLSTATE: "FATAL:  <message>". Where the
+# message is not one of these, the server was there and refused for good: not a network error.
 _REFUSED_FOR_NOW = re.compile(
     r"the database system is (starting up|shutting down|not (yet )?accepting connections|in recovery mode)"
     r"|too many (clients|connections)"

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
 from functools import partial
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.converters import Parameter
-from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import (
     DriverAdapter,
     DriverIo,
@@ -31,7 +27,14 @@ from aws_advanced_python_wrapper.parameters import (
     TCP_KEEPALIVE_PROBES,
     TCP_KEEPALIVE_TIME,
 )
-from aws_advanced_python_wrapper.properties import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from aws_advanced_python_wrapper.converters import Parameter
+    from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.properties import Settings
 
 # Keyword arguments of psycopg.Connection.connect that are psycopg's own, not libpq's.
 _PSYCOPG_ARGUMENTS = frozenset(
@@ -46,10 +49,15 @@ _KEEPALIVE: dict[Parameter[Any], str] = {
     TCP_KEEPALIVE_PROBES: "keepalives_count",
 }
 
-# What a user sets on a connection object, as attributes that can be read from a dead connection. The private names are
-# written without psycopg's check that no transaction is open: the new connection has just been opened.
-_STATE = ("_autocommit", "_isolation_level", "_read_only", "_deferrable")
-_FACTORIES = ("row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max")
+_CURSORS = (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor)
+
+# What a user sets on a connection object. The private names, which are the same from psycopg 3.1 to 3.3, can be written in
+# both flavours and without the check that no transaction is open: the new connection has just been opened.
+_STATE = (
+    *("_autocommit", "_isolation_level", "_read_only", "_deferrable", "_adapters"),
+    *("_notice_handlers", "_notify_handlers", "row_factory", "cursor_factory", "server_cursor_factory"),
+    *("prepare_threshold", "prepared_max"),
+)
 
 
 class PsycopgAdapter(DriverAdapter):
@@ -57,8 +65,8 @@ class PsycopgAdapter(DriverAdapter):
 
     code = "psycopg"
     default_port = 5432
-    connection_calls = frozenset({"set_autocommit", "set_deferrable", "set_isolation_level", "set_read_only", "wait"})
-    cursor_calls = frozenset({"scroll"})
+    connection_calls = frozenset({"tpc_begin", "tpc_prepare", "tpc_commit", "tpc_rollback", "tpc_recover", "wait"})
+    cursor_calls = frozenset({"scroll", "stream", "copy"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
 
     @property
@@ -139,16 +147,13 @@ class PsycopgAdapter(DriverAdapter):
 
     def is_raw_cursor(self, value: Any) -> bool:
         """Tell by psycopg's cursor classes."""
-        return isinstance(value, (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor))
+        return isinstance(value, _CURSORS)
 
     def copy_state(self, old: RawConnection, new: RawConnection) -> None:
         """Copy transaction characteristics, factories, adapters and handlers."""
-        for name in (*_STATE, *_FACTORIES):
+        for name in _STATE:
             setattr(new, name, getattr(old, name))
-        new._begin_statement = b""  # psycopg caches the BEGIN that these characteristics make
-        new._adapters = old._adapters
-        new._notice_handlers = old._notice_handlers
-        new._notify_handlers = old._notify_handlers
+        new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
@@ -159,14 +164,15 @@ def _query_error(pgconn: pq.abc.PGconn, results: list[pq.abc.PGresult]) -> psyco
     if results and results[-1].status == pq.ExecStatus.FATAL_ERROR:
         return psycopg.errors.error_from_result(results[-1])
     if pgconn.status != pq.ConnStatus.OK:
-        return psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip() or "the connection is lost")
+        return psycopg.OperationalError(
+            pgconn.error_message.decode(errors="replace").strip() or "the connection is lost"
+        )
     return psycopg.InternalError("the driver's own query returned no rows")
 
 
 def _rows(result: pq.abc.PGresult) -> Rows:
     return [
-        tuple(_text(result.get_value(row, column)) for column in range(result.nfields))
-        for row in range(result.ntuples)
+        tuple(_text(result.get_value(row, column)) for column in range(result.nfields)) for row in range(result.ntuples)
     ]
 
 
