@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import replication
 from aws_advanced_python_wrapper.local.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.member import Member
 from aws_advanced_python_wrapper.local.names import check_label
-from aws_advanced_python_wrapper.local.template import Template
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.member import Member
+    from aws_advanced_python_wrapper.local.template import Template
 
 
 async def start_cluster(cluster: ClusterController, template: Template, superuser_password: str) -> None:

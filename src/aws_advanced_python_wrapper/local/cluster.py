@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from aws_advanced_python_wrapper.local.settings import Delays, Settings
 from aws_advanced_python_wrapper.local.values import Condition, Event, Failover, FailoverKind, Status, Wait
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import psycopg
     from typing_extensions import Self
 
@@ -36,12 +37,13 @@ class LocalCluster:
             connection = psycopg.connect(cluster.conninfo())
             cluster.failover()
 
-    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `instances` (3), `name`
-    ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls` ("allow", "require",
-    "off"), `aurora` (False: plain PostgreSQL), `postgres_version` (16 or 18) or `postgres_bin` (the folder of an
-    installed PostgreSQL's programs), `max_connections`, `server_settings`, `topology_delay`, `dns_delay`,
-    `restart_time`, `hang_detection`. `resolution` says how the names are made to resolve in this process and its
-    children ("auto" chooses). The cluster ends with this process at the latest, whichever way that ends.
+    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `instances` (3),
+    `name` ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls`
+    ("allow", "require", "off"), `aurora` (False: plain PostgreSQL), `postgres_version` (16 or 18) or
+    `postgres_bin` (the folder of an installed PostgreSQL's programs), `max_connections`, `server_settings`,
+    `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`. `resolution` says how the names are made
+    to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
+    latest, whichever way that ends.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class LocalCluster:
         self.stop()
 
     def start(self) -> None:
-        """Bring the cluster up and make its names resolve; returns when every instance accepts connections."""
+        """Bring the cluster up and make its names resolve; on return every instance accepts connections."""
         if self._place is not None:
             raise LocalClusterError(f"{self!r} is up already")
         # First, since a process cannot enter a namespace any more once it has threads.
@@ -99,6 +101,9 @@ class LocalCluster:
         """End the cluster and remove every trace of it; harmless when it is not up."""
         place, launched = self._place, self._launched
         self._place = self._launched = None
+        if self.resolution is not None:
+            self.resolution.leave()
+            self.resolution = None
         if launched is not None:
             launched.end()
         elif place is not None:
@@ -206,8 +211,8 @@ class LocalCluster:
         """Fail over to `to`, or to the reader that has the most WAL.
 
         `kind`: "crash" kills the writer, "graceful" shuts it down, "hang" freezes it and fails over after
-        `hang_detection` seconds. Returns when the new writer accepts writes, or with wait="all" when the old one is
-        back as a reader.
+        `hang_detection` seconds. Returns when the new writer accepts writes, or with wait="all" when the old
+        one is back as a reader.
         """
         target = None if to is None else str(to)
         return Failover(**self._call("failover", to=target, kind=kind, wait=wait))
@@ -253,7 +258,10 @@ class LocalCluster:
         self._call("set_dns", name=name, instance=None if instance is None else str(instance))
 
     def restore(self) -> None:
-        """Put everything back in order: all instances running, no faults, delays and counters as at the start."""
+        """Put everything back in order: all instances run, no faults, delays and counters as at the start.
+
+        Added readers are removed, removed ones replaced, custom endpoints forgotten; the writer stays.
+        """
         self._call("restore")
 
     def status(self) -> Status:

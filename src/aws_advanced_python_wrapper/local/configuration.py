@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.sql_surface import EXTENSIONS, EXTENSIONS_SETTING, INSTANCE_SETTING, identifier
+from aws_advanced_python_wrapper.local.sql_surface import (
+    EXTENSIONS,
+    EXTENSIONS_SETTING,
+    INSTANCE_SETTING,
+    identifier,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 SUPERUSER = "rdsadmin"
 REPLICATION_FILE = "replication.conf"
@@ -85,7 +93,7 @@ def server(instance: str, address: str, port: int, max_connections: int, extra: 
 
 
 def replication(instance: str, source: Source | None, synchronous: Sequence[str]) -> str:
-    """Return what changes with the roles: whom to follow, and who must have a commit before it is acknowledged."""
+    """Return what changes with the roles: whom to follow, and who must have what is committed."""
     names = ", ".join(identifier(name) for name in synchronous)
     return _lines(
         {

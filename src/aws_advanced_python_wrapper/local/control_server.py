@@ -6,12 +6,15 @@ import asyncio
 import json
 import traceback
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.local.controller import ClusterController
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.operations import Operations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_advanced_python_wrapper.local.controller import ClusterController
 
 
 class ControlServer:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import addresses, configuration
 from aws_advanced_python_wrapper.local.certificates import Authority
 from aws_advanced_python_wrapper.local.dns import Records
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-from aws_advanced_python_wrapper.local.installation import Installation
 from aws_advanced_python_wrapper.local.member import Member
 from aws_advanced_python_wrapper.local.node import Credentials, Node
 from aws_advanced_python_wrapper.local.proxy import Proxy
 from aws_advanced_python_wrapper.local.settings import MOST_INSTANCES, Settings
 from aws_advanced_python_wrapper.local.topology import TopologyTables
 from aws_advanced_python_wrapper.local.values import Event, Status
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+    from aws_advanced_python_wrapper.local.installation import Installation
 
 _WATCH_INTERVAL = 0.05
 
@@ -53,7 +57,7 @@ class ClusterController:
         self.changing = asyncio.Lock()
         self.report = report
         self.authority = Authority.create(directory)
-        self.tables = TopologyTables(lambda instance: self.delays.topology(instance))
+        self.tables = TopologyTables(self._topology_delay)
         self.records = Records(hosts, self.names)
         self._credentials = credentials
         self._tasks: list[asyncio.Task[None]] = []
@@ -194,14 +198,19 @@ class ClusterController:
                 if member.state == "running" and not member.node.alive:
                     self.lost(member)
 
+    def _topology_delay(self, instance: str) -> float:
+        return self.delays.topology(instance)
+
     def _new_node(self, name: str, address: str) -> Node:
         text = configuration.server(
-            name, address, self.network.private_port, self.settings.max_connections, self.settings.server_settings
+            name,
+            address,
+            self.network.private_port,
+            self.settings.max_connections,
+            self.settings.server_settings,
         )
         directory = self.nodes_directory / name
-        return Node(
-            name, address, self.network.private_port, directory, self.installation, self._credentials, text
-        )
+        return Node(name, address, self.network.private_port, directory, self.installation, self._credentials, text)
 
     def _tls(self, host: str, address: str) -> ssl.SSLContext | None:
         if self.settings.tls == "off":

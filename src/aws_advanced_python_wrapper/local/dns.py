@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-from aws_advanced_python_wrapper.local.names import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+    from aws_advanced_python_wrapper.local.names import Names
 
 _ROTATION = 1.0
 
 
 class Records:
-    """Keeps the endpoints' records in a hosts file: one address at a time, taking turns where there are several."""
+    """Keeps the endpoints' records in a hosts file: one address at a time, in turn if several."""
 
     def __init__(self, hosts: HostsFile, names: Names) -> None:
         self._hosts = hosts

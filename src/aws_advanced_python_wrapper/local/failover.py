@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import replication
-from aws_advanced_python_wrapper.local.controller import ClusterController
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.member import Member
 from aws_advanced_python_wrapper.local.values import Event, Failover, FailoverKind
+from aws_advanced_python_wrapper.local.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_advanced_python_wrapper.local.controller import ClusterController
+    from aws_advanced_python_wrapper.local.member import Member
 
 _TICK = 0.002
 _PROMOTION_TIMEOUT = 30.0
@@ -54,9 +59,7 @@ def _wanted(cluster: ClusterController, to: str | None) -> Member | None:
     return target
 
 
-async def _take_down(
-    cluster: ClusterController, old: Member, standbys: Sequence[Member], kind: FailoverKind
-) -> None:
+async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence[Member], kind: FailoverKind) -> None:
     """End the old writer the way `kind` says; on return it does not write any more."""
     old.state = "down"
     if kind == "hang":
@@ -86,7 +89,7 @@ def _drop_connections(cluster: ClusterController, members: Sequence[Member]) -> 
 
 
 async def _promote(cluster: ClusterController, new: Member) -> None:
-    """Make `new` the writer; returns when it has accepted a write that a standby, if there is one, has too."""
+    """Make `new` the writer; on return it has accepted a write that a standby, if there is one, has too."""
     old = cluster.writer
     old.role, new.role = "reader", "writer"
     cluster.synchronous = {member.name for member in cluster.standbys}
@@ -96,8 +99,7 @@ async def _promote(cluster: ClusterController, new: Member) -> None:
         if member is not new and member.state in ("running", "paused"):
             cluster.configure(member)
     began = time.monotonic()
-    while not await _stands(cluster, new, time.monotonic() - began):
-        await asyncio.sleep(_TICK)
+    await until(lambda: _stands(cluster, new, time.monotonic() - began), tick=_TICK)
     await new.node.sql(_WRITE)
 
 

@@ -47,7 +47,9 @@ def prepare(postgres_bin: str | None, version: int | None, scratch: Path) -> Ins
         directory = _copy(directory, scratch)
         said = _version(directory, user)
     if said is None:
-        raise LocalClusterError(f"user {user.name} cannot run {directory}/postgres: make it readable and executable for all")
+        raise LocalClusterError(
+            f"user {user.name} cannot run {directory}/postgres: make it readable and executable for all"
+        )
     installation = Installation(directory, said, user)
     if installation.major < OLDEST:
         raise LocalClusterError(f"{directory} has PostgreSQL {said}: {OLDEST} or newer is needed")
@@ -64,7 +66,9 @@ def server_user() -> User:
         except KeyError:
             continue
         return User(name, entry.pw_uid, entry.pw_gid, switch=True)
-    raise LocalClusterError("PostgreSQL does not run as root: add a user 'postgres', or start the cluster as another user")
+    raise LocalClusterError(
+        "PostgreSQL does not run as root: add a user 'postgres', or start the cluster as another user"
+    )
 
 
 def _login() -> str:
@@ -78,7 +82,9 @@ def _find(postgres_bin: str | None, version: int | None) -> Path:
     directory = Path(postgres_bin).absolute() if postgres_bin else _packaged(version)
     missing = [name for name in _PROGRAMS if not (directory / name).exists()]
     if missing:
-        raise LocalClusterError(f"{directory} has no {', '.join(missing)}: give the folder of PostgreSQL's server programs")
+        raise LocalClusterError(
+            f"{directory} has no {', '.join(missing)}: give the folder of PostgreSQL's server programs"
+        )
     return directory
 
 

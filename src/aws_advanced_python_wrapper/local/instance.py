@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.launch import Control
 from aws_advanced_python_wrapper.local.proxy import Counters
-from aws_advanced_python_wrapper.local.values import Role, State
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.launch import Control
+    from aws_advanced_python_wrapper.local.values import Role, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class ProxyControls:
         """Reset the next connection whose client has received so many bytes from now on."""
         self._do("reset_after", bytes_to_client=bytes_to_client)
 
-    def require_tls(self, required: bool = True) -> None:  # noqa: FBT001, FBT002
+    def require_tls(self, required: bool = True) -> None:
         """Turn away clients that do not ask for TLS."""
         self._do("require_tls", required=required)
 

@@ -8,15 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.places import Place, new_place
-from aws_advanced_python_wrapper.local.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.local.settings import Settings
 
 _SUPERVISOR = "aws_advanced_python_wrapper.local.supervisor"
 _PATIENCE = 20.0

@@ -7,10 +7,13 @@ import os
 import shutil
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import places, resolution
 from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(slots=True)

@@ -6,19 +6,23 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from subprocess import Popen
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from aws_advanced_python_wrapper.local import configuration, processes, template
 from aws_advanced_python_wrapper.local.configuration import REPLICATION_FILE, SUPERUSER, Source
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.installation import Installation
+from aws_advanced_python_wrapper.local.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from subprocess import Popen
+
+    from aws_advanced_python_wrapper.local.installation import Installation
 
 _TICK = 0.005
 _STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -71,7 +75,7 @@ class Node:
         return Source(self.address, self.port, self._credentials.passfile)
 
     def configure(self, source: Source | None, synchronous: Sequence[str]) -> None:
-        """Write the part of the configuration that changes with the roles; a running server needs `reload`."""
+        """Write the configuration that changes with the roles; a running server needs `reload` too."""
         self.write(REPLICATION_FILE, configuration.replication(self.name, source, synchronous))
 
     def write(self, name: str, text: str) -> None:
@@ -101,7 +105,7 @@ class Node:
         else:
             (self.directory / "standby.signal").unlink(missing_ok=True)
         with self.log.open("ab") as log:
-            command = [self._installation.program("postgres"), "-D", str(self.directory)]
+            command: list[str | Path] = [self._installation.program("postgres"), "-D", str(self.directory)]
             self._process = processes.spawn(command, self._installation.user, self.directory, log)
 
     async def wait_ready(self, timeout: float) -> None:
@@ -120,21 +124,15 @@ class Node:
     async def stop(self, how: str = "fast", timeout: float = 15.0) -> None:
         """Shut the server down; if it does not obey in time it is killed."""
         await self._drop_connection()
-        if self._process is None or not self.alive:
-            return
-        self._process.send_signal(_STOPS[how])
-        end = time.monotonic() + timeout
-        while self.alive and time.monotonic() < end:
-            await asyncio.sleep(_TICK)
-        if self.alive:
+        self._signal(_STOPS[how])
+        if not await until(lambda: not self.alive, timeout):
             await self.kill()
 
     async def kill(self) -> None:
         """End the server as a crash does, with everything that it runs; its shared memory is removed."""
         self.kill_at_once()
         await self._drop_connection()
-        while self.alive:
-            await asyncio.sleep(_TICK / 5)
+        await until(lambda: not self.alive, tick=0.001)
         processes.kill_servers(self.directory)
 
     def kill_at_once(self) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local import changes, replication
-from aws_advanced_python_wrapper.local.controller import ClusterController
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.failover import fail_over
 from aws_advanced_python_wrapper.local.names import check_label
-from aws_advanced_python_wrapper.local.values import FailoverKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aws_advanced_python_wrapper.local.controller import ClusterController
+    from aws_advanced_python_wrapper.local.values import FailoverKind
 
 _PROXY_CONTROLS = {
     "refuse", "accept", "reset", "blackhole", "resume", "delay", "throttle", "reset_after", "require_tls",

@@ -72,9 +72,7 @@ def _no_encryption(startup: bytes) -> bytes:
     given = dict(zip(words[::2], words[1::2], strict=False))
     user = given.get(b"user", b"").decode("utf-8", "replace")
     database = given.get(b"database", user.encode()).decode("utf-8", "replace")
-    message = (
-        f'no pg_hba.conf entry for host "127.0.0.1", user "{user}", database "{database}", no encryption'
-    )
+    message = f'no pg_hba.conf entry for host "127.0.0.1", user "{user}", database "{database}", no encryption'
     fields = (b"SFATAL", b"VFATAL", b"C28000", b"M" + message.encode())
     body = b"".join(field + b"\0" for field in fields) + b"\0"
     return b"E" + struct.pack("!I", len(body) + 4) + body

@@ -10,11 +10,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 _PR_SET_PDEATHSIG = 1
 _IPC_RMID = 0
@@ -38,7 +40,11 @@ class User:
 
 
 def spawn(
-    command: Sequence[str | Path], user: User, cwd: Path, output: IO[bytes] | int, stdin: IO[bytes] | int = subprocess.DEVNULL
+    command: Sequence[str | Path],
+    user: User,
+    cwd: Path,
+    output: IO[bytes] | int,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start a program as `user` that the kernel ends when this process dies.
 
@@ -74,13 +80,15 @@ def of_server(directory: Path) -> list[int]:
 
     PostgreSQL's processes stay in their data directory, so this finds also those whose parent is gone.
     """
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _works_in(entry, directory)]
+    return [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _works_in(entry, directory)
+    ]
 
 
 def _works_in(process: Path, directory: Path) -> bool:
     try:
-        cwd = os.readlink(process / "cwd").removesuffix(" (deleted)")
-        program = os.readlink(process / "exe").removesuffix(" (deleted)")
+        cwd = str((process / "cwd").readlink()).removesuffix(" (deleted)")
+        program = str((process / "exe").readlink()).removesuffix(" (deleted)")
     except OSError:  # it ended meanwhile, or is somebody else's
         return False
     return Path(program).name in _SERVER_PROGRAMS and (cwd == str(directory) or cwd.startswith(f"{directory}/"))

@@ -200,6 +200,8 @@ class Link:
 
     def _server_ended(self, end: End) -> None:
         if not self._abandoned:
+            if self._tls is not None and end is not End.RESET:
+                self._to_client.push(self._tls.goodbye())
             self._to_client.end(end)
         self._check_ended()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
 _CHUNK = 256 * 1024
 
@@ -37,6 +38,13 @@ class TlsEnd:
     def encrypt(self, plain: bytes) -> bytes:
         """Return the TLS bytes that carry `plain` to the client."""
         self._session.write(plain)
+        return self._outgoing.read()
+
+    def goodbye(self) -> bytes:
+        """Return the notice of an end in good order, without which clients suspect an attack."""
+        if self._shaken:
+            with suppress(ssl.SSLError):  # the client's own goodbye may come later or never
+                self._session.unwrap()
         return self._outgoing.read()
 
     def pending(self) -> bytes:

@@ -1,7 +1,7 @@
 """The last one out: cleans up when the supervisor is gone, however it went.
 
-It holds the reading end of a pipe whose other end only the supervisor has. At its end of file, whatever is left of
-the servers is killed, their shared memory and the cluster's directory are removed.
+It holds the reading end of a pipe whose other end only the supervisor has. At its end of file, whatever is
+left of the servers is killed, their shared memory and the cluster's directory are removed.
 """
 
 from __future__ import annotations

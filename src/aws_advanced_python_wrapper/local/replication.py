@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from aws_advanced_python_wrapper.local import processes
 from aws_advanced_python_wrapper.local.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.member import Member
-from aws_advanced_python_wrapper.local.sql_surface import literal
+from aws_advanced_python_wrapper.local.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_advanced_python_wrapper.local.member import Member
 
 _TICK = 0.005
+_FOLLOWERS = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
 _RECEIVED = "SELECT (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"
 _RECEIVING = "SELECT count(*) FROM pg_stat_get_wal_receiver() AS w WHERE w.pid IS NOT NULL"
 STREAM_TIMEOUT = 3.0
@@ -36,10 +41,11 @@ async def most_advanced(standbys: Sequence[Member]) -> Member:
 
 async def drained(standbys: Sequence[Member], timeout: float = 1.0) -> None:
     """Wait until no standby receives any more: what the dead writer had sent is then on disk."""
-    end = time.monotonic() + timeout
-    for member in standbys:
-        while await member.node.value(_RECEIVING) and time.monotonic() < end:
-            await asyncio.sleep(_TICK)
+
+    async def has_drained(member: Member) -> bool:
+        return not await member.node.value(_RECEIVING)
+
+    await asyncio.gather(*(until(partial(has_drained, member), timeout) for member in standbys))
 
 
 async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None:
@@ -49,26 +55,23 @@ async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None
         return
     member.node.configure(ahead.node.source, ())
     member.node.reload()
-    end = time.monotonic() + timeout
-    while await received(member) < goal:
-        if time.monotonic() > end:
-            raise LocalClusterError(f"{member.name} could not catch up with {ahead.name} within {timeout:g} s")
-        await asyncio.sleep(_TICK)
+
+    async def has_caught_up() -> bool:
+        return await received(member) >= goal
+
+    if not await until(has_caught_up, timeout):
+        raise LocalClusterError(f"{member.name} could not catch up with {ahead.name} within {timeout:g} s")
 
 
 async def streams(cluster: ClusterController, member: Member, timeout: float = STREAM_TIMEOUT) -> bool:
-    """Wait until the writer streams to this standby."""
-    query = (
-        "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name ="
-        + literal(member.name)
-    )
-    end = time.monotonic() + timeout
-    while time.monotonic() < end and member.node.alive:
+    """Wait until the writer streams to this standby; tell whether it does."""
+
+    async def is_streaming() -> bool:
         with suppress(*FAILURES):
-            if await cluster.writer.node.value(query):
-                return True
-        await asyncio.sleep(2 * _TICK)
-    return False
+            return (member.name,) in await cluster.writer.node.sql(_FOLLOWERS)
+        return False
+
+    return await until(is_streaming, timeout, 2 * _TICK)
 
 
 async def rebuild(cluster: ClusterController, member: Member) -> None:

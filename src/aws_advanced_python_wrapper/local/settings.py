@@ -19,8 +19,8 @@ class Delays:
     """The lags a real cluster has, in seconds.
 
     `topology_delay`: until an instance's table shows a change (one for all, or by instance name);
-    `dns_delay`: until the cluster endpoints follow; `restart_time`: how long every instance refuses connections
-    in a failover; `hang_detection`: until a frozen writer is noticed.
+    `dns_delay`: until the cluster endpoints follow; `restart_time`: how long every instance refuses
+    connections in a failover; `hang_detection`: until a frozen writer is noticed.
     """
 
     topology_delay: float | Mapping[str, float] = 0.5

@@ -1,8 +1,8 @@
 """The SQL that makes a PostgreSQL look like Aurora to its clients.
 
-Everything node-local comes from the node's own settings and from topology.json in its data directory, since the
-functions themselves are replicated. The functions run as their superuser owner, hence the fixed search_path and
-the qualified names.
+Everything node-local comes from the node's own settings and from topology.json in its data directory, since
+the functions themselves are replicated. aurora_replica_status() runs as its superuser owner, hence its fixed
+search_path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _FUNCTIONS = f"""
 CREATE FUNCTION pg_catalog.aurora_version() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-  SELECT pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1) OPERATOR(pg_catalog.||) '.0'
+  SELECT pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1)
+         OPERATOR(pg_catalog.||) '.0'
 $$;
 
 CREATE FUNCTION pg_catalog.aurora_db_instance_identifier() RETURNS text
@@ -55,17 +56,18 @@ AS $$
          (SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
                   - '0/0'::pg_lsn)::bigint AS lsn) AS here
 $$;
-"""
+"""  # noqa: S608  # only constants of this module are inserted
 
 # PostgreSQL leaves settings without a definition out of this view; clients look there for what Aurora offers.
 _SETTINGS_VIEW = f"""
 CREATE OR REPLACE VIEW pg_catalog.pg_settings AS
 SELECT * FROM pg_catalog.pg_show_all_settings()
 UNION ALL
-SELECT '{EXTENSIONS_SETTING}', pg_catalog.current_setting('{EXTENSIONS_SETTING}', true), NULL, 'Customized Options',
-       'The extensions that can be created.', NULL, 'internal', 'string', 'configuration file', NULL, NULL,
-       NULL::text[], NULL, pg_catalog.current_setting('{EXTENSIONS_SETTING}', true), NULL, NULL::integer, false;
-"""
+SELECT '{EXTENSIONS_SETTING}', pg_catalog.current_setting('{EXTENSIONS_SETTING}', true), NULL,
+       'Customized Options', 'The extensions that can be created.', NULL, 'internal', 'string',
+       'configuration file', NULL, NULL, NULL::text[], NULL,
+       pg_catalog.current_setting('{EXTENSIONS_SETTING}', true), NULL, NULL::integer, false;
+"""  # noqa: S608  # only constants of this module are inserted
 
 AURORA = _FUNCTIONS + _SETTINGS_VIEW
 

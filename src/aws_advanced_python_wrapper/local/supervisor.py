@@ -1,8 +1,8 @@
 """The process that owns a cluster: servers, proxies, records and the control socket.
 
-It is started with everything it needs to know as one line of JSON on its standard input, and says on its standard
-output, one JSON line each, how far it has come. An owned cluster ends when standard input does, that is when its
-owner has gone, whichever way; a detached one lives until it is told to stop.
+It is started with everything it needs to know as one line of JSON on its standard input, and says on its
+standard output, one JSON line each, how far it has come. An owned cluster ends when standard input does, that
+is when its owner has gone, whichever way; a detached one lives until it is told to stop.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local import changes, installation, places, reaper
 from aws_advanced_python_wrapper.local.configuration import SUPERUSER
-from aws_advanced_python_wrapper.local.controller import ClusterController
 from aws_advanced_python_wrapper.local.control_server import ControlServer
+from aws_advanced_python_wrapper.local.controller import ClusterController
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-from aws_advanced_python_wrapper.local.installation import Installation
 from aws_advanced_python_wrapper.local.node import Credentials
 from aws_advanced_python_wrapper.local.places import Place
 from aws_advanced_python_wrapper.local.settings import Settings
 from aws_advanced_python_wrapper.local.template import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -68,9 +69,7 @@ class Supervisor:
             reaper.clean_up(self.place.directory, self.hosts_file)
 
     def _controller(self) -> ClusterController:
-        found = installation.prepare(
-            self.settings.postgres_bin, self.settings.postgres_version, self.place.directory
-        )
+        found = installation.prepare(self.settings.postgres_bin, self.settings.postgres_version, self.place.directory)
         password = secrets.token_hex(16)
         passfile = self.place.directory / "passfile"
         passfile.touch(mode=0o600)

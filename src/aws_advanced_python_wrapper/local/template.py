@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import sql_surface
 from aws_advanced_python_wrapper.local.configuration import HBA, SUPERUSER
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.installation import Installation
 from aws_advanced_python_wrapper.local.processes import spawn
-from aws_advanced_python_wrapper.local.settings import Settings
+from aws_advanced_python_wrapper.local.waiting import until
 
-_TICK = 0.005
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_advanced_python_wrapper.local.installation import Installation
+    from aws_advanced_python_wrapper.local.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Template:
 
     async def create(self, settings: Settings, superuser_password: str) -> None:
         """Run initdb, then the SQL through a single-user backend, which needs no server."""
-        initdb = [
+        initdb: list[str | Path] = [
             self.installation.program("initdb"),
             *("--pgdata", str(self.directory), "--username", SUPERUSER, "--auth", "trust", "--no-sync"),
             *("--encoding", "UTF8", "--locale", "C", "--wal-segsize", "4"),
@@ -37,9 +38,7 @@ class Template:
         await run(self.installation, initdb, self.directory.parent)
         await self._single_user(sql_surface.AURORA if settings.aurora else "")
         await self._single_user(
-            sql_surface.roles_and_databases(
-                superuser_password, settings.user, settings.password, settings.database
-            )
+            sql_surface.roles_and_databases(superuser_password, settings.user, settings.password, settings.database)
         )
         (self.directory / "pg_hba.conf").write_text(HBA)
 
@@ -49,11 +48,26 @@ class Template:
 
     async def _single_user(self, statements: str) -> None:
         # -j: a statement ends with a semicolon and an empty line. -O: the system catalog may be changed.
-        options = ["-j", "-O", "-F", "-c", "password_encryption=scram-sha-256", "-c", "log_min_messages=warning"]
+        options = [
+            "-j",
+            "-O",
+            "-F",
+            "-c",
+            "password_encryption=scram-sha-256",
+            "-c",
+            "log_min_messages=warning",
+        ]
         with tempfile.TemporaryFile() as script:
             script.write((statements.strip() + "\n\n").encode() if statements else b"")
             script.seek(0)
-            command = [self.installation.program("postgres"), "--single", *options, "-D", self.directory, "template1"]
+            command: list[str | Path] = [
+                self.installation.program("postgres"),
+                "--single",
+                *options,
+                "-D",
+                self.directory,
+                "template1",
+            ]
             output = await run(self.installation, command, self.directory.parent, script)
         # The single-user backend ends with status 0 whatever happened.
         if problems := [line for line in output.splitlines() if "ERROR:" in line or "FATAL:" in line]:
@@ -66,12 +80,11 @@ async def run(
     cwd: Path,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
 ) -> str:
-    """Run a program to its end as the servers' user and return its output; it is killed if we are cancelled."""
+    """Run a program to its end as the servers' user and return its output; cancelling kills it."""
     with tempfile.TemporaryFile() as output:
         process = spawn(command, installation.user, cwd, output, stdin)
         try:
-            while process.poll() is None:
-                await asyncio.sleep(_TICK)
+            await until(lambda: process.poll() is not None)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -26,9 +26,9 @@ class Event:
 class Failover:
     """A failover that took place.
 
-    `began` and `writer_accepts` are on the clock of time.monotonic(), which all processes of the machine share;
-    the `wall` ones on that of time.time(). `writer_accepts` is when the new writer had accepted a write and its
-    address took connections. With a single instance the old and the new writer are the same.
+    `began` and `writer_accepts` are on the clock of time.monotonic(), which all processes of the machine
+    share; the `wall` ones on that of time.time(). `writer_accepts` is when the new writer had accepted a
+    write and its address took connections. With a single instance the old and the new writer are the same.
     """
 
     old_writer: str
