@@ -47,12 +47,8 @@ class Link:
         self._observer = observer
         self.client = Side(self._client_made, self._client_sent, self._client_ended, self._client_full)
         self._server = Side(self._server_made, self._server_sent, self._server_ended, self._server_full)
-        self._to_server = Way(
-            to_server, self._take, self._finish_server, partial(self.client.hold, "slow way")
-        )
-        self._to_client = Way(
-            to_client, self._give, self._finish_client, partial(self._server.hold, "slow way")
-        )
+        self._to_server = Way(to_server, self._take, self._finish_server, partial(self.client.hold, "slow way"))
+        self._to_client = Way(to_client, self._give, self._finish_client, partial(self._server.hold, "slow way"))
         self._frozen = to_server.frozen
         self._tls: TlsEnd | None = None
         self._opening = b""
@@ -165,12 +161,7 @@ class Link:
     # The server's socket
 
     def _dial(self) -> None:
-        if (
-            self._dialing is None
-            and not self._frozen
-            and not self._gone
-            and self.client.transport is not None
-        ):
+        if self._dialing is None and not self._frozen and not self._gone and self.client.transport is not None:
             self.client.hold("no server", False)
             self._dialing = asyncio.get_running_loop().create_task(self._connect())
 

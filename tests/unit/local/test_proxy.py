@@ -435,7 +435,10 @@ class TlsClient:
     async def _until_done(self, step: Callable[[], Any]) -> Any:
         while (result := _unless_it_waits(step)) is _WAITS:
             self._writer.write(self._out.read())
-            self._in.write(await asyncio.wait_for(self._reader.read(65536), 5))
+            if data := await asyncio.wait_for(self._reader.read(65536), 5):
+                self._in.write(data)
+            else:
+                self._in.write_eof()
         self._writer.write(self._out.read())
         return result
 
@@ -446,9 +449,10 @@ class TlsClient:
         await self._until_done(lambda: self.session.write(data))
 
     async def receive(self, size: int) -> bytes:
+        """Return `size` bytes, or those before the server's goodbye; without one, SSLEOFError is raised."""
         data = b""
-        while len(data) < size:
-            data += await self._until_done(lambda: self.session.read(65536))
+        while len(data) < size and (chunk := await self._until_done(lambda: self.session.read(65536))):
+            data += chunk
         return data
 
 
@@ -490,9 +494,24 @@ def test_tls_without_asking_first(authority: Authority, server_tls: ssl.SSLConte
     run(test)
 
 
-def test_a_wrong_name_fails_the_clients_verification(
-    authority: Authority, server_tls: ssl.SSLContext
-) -> None:
+def test_tls_says_goodbye_when_the_server_has_ended(authority: Authority, server_tls: ssl.SSLContext) -> None:
+    async def farewell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async def test() -> None:
+        async with proxied(farewell, server_tls) as proxy:
+            streams = await connect(proxy)
+            client = TlsClient(streams, authority.ca_file, "one.example.com")
+            await client.handshake()
+            await client.send(STARTUP)
+            assert await client.receive(1) == b""
+            streams[1].close()
+
+    run(test)
+
+
+def test_a_wrong_name_fails_the_clients_verification(authority: Authority, server_tls: ssl.SSLContext) -> None:
     async def test() -> None:
         server = EchoServer()
         async with proxied(server.serve, server_tls) as proxy:
