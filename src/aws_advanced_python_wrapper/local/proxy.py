@@ -59,9 +59,7 @@ class Proxy:
         self._accepting: set[asyncio.Task[object]] = set()
 
     def __repr__(self) -> str:
-        state = (
-            "refusing" if self._listener is None else "blackholed" if self._to_server.frozen else "accepting"
-        )
+        state = "refusing" if self._listener is None else "blackholed" if self._to_server.frozen else "accepting"
         return f"<Proxy {self.name} {self.address}:{self.port} {state}, {len(self._present)} connections>"
 
     async def start(self) -> None:
@@ -129,9 +127,7 @@ class Proxy:
     def require_tls(self, required: bool) -> None:
         """Turn away clients that do not ask for TLS, as RDS does with `rds.force_ssl`."""
         if required and self.tls is None:
-            raise ValueError(
-                f"{self.name} has no certificate: give the proxy a TLS context before requiring TLS"
-            )
+            raise ValueError(f"{self.name} has no certificate: give the proxy a TLS context before requiring TLS")
         self.tls_required = required
 
     def restore(self) -> None:
@@ -143,9 +139,7 @@ class Proxy:
 
     def counters(self) -> Counters:
         """Return the counters of this moment."""
-        return Counters(
-            len(self._present), self._total, self._peak, len(self._connecting), self._peak_connecting
-        )
+        return Counters(len(self._present), self._total, self._peak, len(self._connecting), self._peak_connecting)
 
     def reset_counters(self) -> None:
         """Start counting anew: the peaks from the connections open now, the total from zero."""
@@ -208,9 +202,7 @@ class Proxy:
         self._peak = max(self._peak, len(self._present))
         self._peak_connecting = max(self._peak_connecting, len(self._connecting))
         loop = asyncio.get_running_loop()
-        task: asyncio.Task[object] = loop.create_task(
-            loop.connect_accepted_socket(lambda: link.client, connection)
-        )
+        task: asyncio.Task[object] = loop.create_task(loop.connect_accepted_socket(lambda: link.client, connection))
         self._accepting.add(task)
         task.add_done_callback(partial(self._accepted, link))
 

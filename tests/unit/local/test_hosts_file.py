@@ -37,9 +37,7 @@ def test_an_address_that_does_not_fit_is_refused(address: str) -> None:
         record(NAME, address)
 
 
-def test_the_machines_own_lines_come_first_and_are_not_records(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_machines_own_lines_come_first_and_are_not_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = tmp_path / "machine"
     machine.write_bytes(b"127.0.0.1 localhost\n::1 ip6-localhost # comment\n10.0.0.1 box" + b"\n\n")
     monkeypatch.setattr(hosts_file, "MACHINE_HOSTS", machine)
@@ -59,9 +57,7 @@ def test_records_of_another_cluster_are_not_taken_for_the_machines(
     assert probe_name(inner.path) != probe_name(hosts.path)
 
 
-def test_a_machine_without_hosts_still_knows_localhost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_without_hosts_still_knows_localhost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts_file, "MACHINE_HOSTS", tmp_path / "missing")
     assert b"127.0.0.1 localhost\n" in HostsFile.create(tmp_path / "hosts").path.read_bytes()
 
@@ -101,9 +97,7 @@ def test_no_record_crosses_the_end_of_a_page(hosts: HostsFile) -> None:
     assert len(own_records(hosts)) == 200
 
 
-def test_looking_up_asks_the_files_in_turn_and_survives_a_missing_one(
-    tmp_path: Path, hosts: HostsFile
-) -> None:
+def test_looking_up_asks_the_files_in_turn_and_survives_a_missing_one(tmp_path: Path, hosts: HostsFile) -> None:
     second = HostsFile.create(tmp_path / "second")
     hosts.set("both", "127.0.0.2")
     second.set("both", "127.0.0.3")
@@ -147,8 +141,7 @@ def lines_as_the_c_library_reads_them(path: Path) -> Iterator[bytes]:
 def test_readers_never_meet_a_broken_line_while_several_processes_write(hosts: HostsFile) -> None:
     hosts.set("shared.example.com", "127.0.0.9")
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, os.fspath(hosts.path), str(number)])
-        for number in (1, 2, 3)
+        subprocess.Popen([sys.executable, "-c", WRITER, os.fspath(hosts.path), str(number)]) for number in (1, 2, 3)
     ]
     rounds = 0
     while any(writer.poll() is None for writer in writers) or not rounds:

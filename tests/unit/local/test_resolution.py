@@ -128,9 +128,7 @@ def test_entering_twice_needs_leaving_twice_and_files_add_up(hosts: HostsFile, t
     assert "AWS_DRIVER_LOCAL_HOSTS" not in os.environ
 
 
-def test_who_wrapped_our_function_stays_in_the_chain(
-    hosts: HostsFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_wrapped_our_function_stays_in_the_chain(hosts: HostsFile, monkeypatch: pytest.MonkeyPatch) -> None:
     entered = resolution.enter(hosts.path, "hook")
     ours = socket.gethostbyname
 
@@ -184,9 +182,7 @@ except psycopg.OperationalError as error:
         assert out.read().split() == [ADDRESS.encode(), b"True"]
 
 
-def test_the_hook_runs_the_sitecustomize_it_hides_and_keeps_pythonpath(
-    hosts: HostsFile, tmp_path: Path
-) -> None:
+def test_the_hook_runs_the_sitecustomize_it_hides_and_keeps_pythonpath(hosts: HostsFile, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.hidden = 'found'\n")
     code = f"import socket, sys; print(hidden, socket.gethostbyname('{NAME}')); import sitecustomize; \
 print(sitecustomize.__file__)"
@@ -327,9 +323,7 @@ def test_nsswitch_is_read_as_the_c_library_reads_it(
     assert namespace._hosts_are_consulted() is consulted
 
 
-def test_a_machine_without_nsswitch_consults_the_hosts_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_without_nsswitch_consults_the_hosts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespace, "_NSSWITCH", tmp_path / "missing")
     assert namespace._hosts_are_consulted()
 
