@@ -48,9 +48,7 @@ def enter(hosts_file: Path) -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
     # Without this the mount below would appear in the whole machine.
-    _check(
-        libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None), "make mounts private"
-    )
+    _check(libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None), "make mounts private")
     source, target = os.fsencode(hosts_file), os.fsencode(_ETC_HOSTS)
     _check(libc.mount(source, target, None, ctypes.c_ulong(_MS_BIND), None), "mount over /etc/hosts")
 

@@ -175,7 +175,10 @@ def test_tls_is_verified_for_every_name_of_an_instance(cluster: LocalCluster) ->
             assert one(connection) == 1
 
 
-def test_a_query_is_cancelled_through_the_proxy(cluster: LocalCluster, connect: Callable[..., Connection]) -> None:
+@pytest.mark.parametrize("sslmode", ["disable", "verify-full"])
+def test_a_query_is_cancelled_through_the_proxy(
+    cluster: LocalCluster, connect: Callable[..., Connection], sslmode: str
+) -> None:
     connection = connect(sslmode=sslmode, sslrootcert=cluster.ca_file)
     asking = Asking(lambda: connection.execute("select pg_sleep(30)"))
     assert asking.hangs()
