@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from aws_advanced_python_wrapper.local import places, resolution
+from aws_advanced_python_wrapper.local import places, reaper, resolution
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 
@@ -257,7 +257,7 @@ def _remove_stale(name: str) -> bool:
     left = places.stale(name)
     for place in left:
         _err.print(f"removing what is left of a cluster {name!r} that was killed: {place.directory}", markup=False)
-        place.remove()
+        reaper.clean_up(place.directory, place.directory / "hosts")
     return bool(left)
 
 

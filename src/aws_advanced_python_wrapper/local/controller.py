@@ -114,7 +114,8 @@ class ClusterController:
         if member.is_writer:
             member.node.configure(None, sorted(self.synchronous))
         else:
-            member.node.configure(self.writer.node.source, ())
+            # A standby insists on synchronous commits too, lest it confirms some alone when it has just been promoted.
+            member.node.configure(self.writer.node.source, [self.writer.name])
         member.node.reload()
 
     def count_on(self, member: Member, *, counted: bool) -> None:
@@ -157,6 +158,12 @@ class ClusterController:
         self.publish_dns(self.delays.dns_delay)
         self.record("down", member)
 
+    def notice_the_dead(self) -> None:
+        """Take note of servers that have ended by themselves, or were killed behind our back."""
+        for member in self.members:
+            if member.state == "running" and not member.node.alive:
+                self.lost(member)
+
     def record(self, what: str, member: Member, detail: str = "") -> Event:
         """Add to the history."""
         event = Event(time.monotonic(), time.time(), what, member.name, detail)
@@ -194,9 +201,7 @@ class ClusterController:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_INTERVAL)
-            for member in self.members:
-                if member.state == "running" and not member.node.alive:
-                    self.lost(member)
+            self.notice_the_dead()
 
     def _topology_delay(self, instance: str) -> float:
         return self.delays.topology(instance)

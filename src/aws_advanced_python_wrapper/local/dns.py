@@ -27,6 +27,7 @@ class Records:
         self._pinned: dict[str, str] = {}
         self._turn = 0
         self._closed = False
+        self._sent = self._arrived = 0
 
     def set_instance(self, name: str, address: str) -> None:
         """Name an instance."""
@@ -43,10 +44,11 @@ class Records:
         for name, members in custom.items():
             if members:  # with nobody there, a record keeps what it said last
                 targets[self._names.custom(name)] = tuple(members)
+        self._sent += 1
         if delay:
-            asyncio.get_running_loop().call_later(delay, self._point, targets)
+            asyncio.get_running_loop().call_later(delay, self._point, targets, self._sent)
         else:
-            self._point(targets)
+            self._point(targets, self._sent)
 
     def pin(self, name: str, address: str | None) -> None:
         """Make a record say `address` whatever is true, until it is unpinned with None."""
@@ -75,7 +77,10 @@ class Records:
         self._closed = True
         self._forget(list(self._written))
 
-    def _point(self, targets: Mapping[str, tuple[str, ...]]) -> None:
+    def _point(self, targets: Mapping[str, tuple[str, ...]], sent: int) -> None:
+        if sent < self._arrived:  # newer news travelled faster
+            return
+        self._arrived = sent
         self._targets.update(targets)
         self._refresh()
 

@@ -25,6 +25,7 @@ _STANDS = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replica
 
 async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
     """Fail over; returns when the new writer accepts writes. The old one comes back in the background."""
+    cluster.notice_the_dead()
     target = _wanted(cluster, to)
     await replication.halt(cluster)
     old = cluster.writer

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.local import reaper
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.places import Place, new_place
+from aws_advanced_python_wrapper.local.places import Place, forsaken, new_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,8 @@ class Launched:
     """A supervisor process that this process owns, or, detached, only started."""
 
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
+        for left in forsaken():
+            reaper.clean_up(left.directory, Path(left.read_card().get("hosts_file", left.directory / "hosts")))
         self.place = new_place(settings.name)
         self._owner = os.getpid()
         self._process = subprocess.Popen(

@@ -64,10 +64,6 @@ class Place:
         """Whether the supervisor lives."""
         return is_locked(self.lock)
 
-    def remove(self) -> None:
-        """Delete everything."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-
 
 def base() -> Path:
     """Return (and make) the directory that holds all of this user's clusters."""
@@ -89,7 +85,8 @@ def new_place(name: str) -> Place:
     place = Place(base() / f"{name}-{secrets.token_hex(3)}")
     if len(str(place.socket)) > _LONGEST_SOCKET:
         raise LocalClusterError(f"the name {name!r} is too long for {place.socket}: use a shorter name or TMPDIR")
-    place.directory.mkdir(mode=0o711)
+    place.directory.mkdir()
+    place.directory.chmod(0o711)
     place.private.mkdir(mode=0o700)
     return place
 
@@ -101,7 +98,8 @@ def new_hosts_directory() -> Path:
             shutil.rmtree(old, ignore_errors=True)
     directory = base() / f"hosts-{os.getpid()}-{secrets.token_hex(3)}"
     fresh = directory.with_name(f"new-{directory.name}")
-    fresh.mkdir(mode=0o755)
+    fresh.mkdir()
+    fresh.chmod(0o755)
     lock(fresh / "lock")
     fresh.rename(directory)
     return directory
@@ -140,7 +138,15 @@ def stale(name: str | None = None) -> list[Place]:
     return [place for place in _detached(name) if not place.alive]
 
 
+def forsaken() -> list[Place]:
+    """Return what is left of owned clusters whose supervisor and reaper were both killed."""
+    return [place for place in _all() if not place.read_card().get("detached") and not place.alive]
+
+
 def _detached(name: str | None) -> list[Place]:
-    places = [Place(path.parent.parent) for path in sorted(base().glob("*/control/cluster.json"))]
-    cards = [(place, place.read_card()) for place in places]
+    cards = [(place, place.read_card()) for place in _all()]
     return [place for place, card in cards if card.get("detached") and name in (None, card["settings"]["name"])]
+
+
+def _all() -> list[Place]:
+    return [Place(path.parent.parent) for path in sorted(base().glob("*/control/cluster.json"))]

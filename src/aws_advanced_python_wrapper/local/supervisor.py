@@ -173,6 +173,9 @@ def reaper_at_work(place: Place, hosts_file: Path) -> Iterator[None]:
 
 def main() -> None:
     """Run the supervisor."""
+    os.umask(0o022)  # the servers may run as another user and have to get through
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]  # meant for the owner's own connections
     order = json.loads(_first_line())
     place = Place(Path(order["directory"]))
     if order["detached"]:

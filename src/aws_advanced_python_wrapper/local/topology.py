@@ -36,24 +36,32 @@ class TopologyTables:
         self._views: dict[str, tuple[Row, ...]] = {}
         self._seen: dict[str, str] = {}
         self._nodes: dict[str, Node] = {}
+        self._arrived: dict[str, int] = {}
+        self._sent = 0
 
     def publish(self, rows: Iterable[Row], nodes: Iterable[Node]) -> None:
         """Let each of the nodes learn of the new rows after its delay."""
         view = tuple(rows)
+        self._sent += 1
         loop = asyncio.get_running_loop()
         for node in nodes:
             self._nodes[node.name] = node
-            loop.call_later(self._delay(node.name), self._arrive, node, view)
+            loop.call_later(self._delay(node.name), self._arrive, node, view, self._sent)
 
     def write(self, node: Node, view: tuple[Row, ...]) -> None:
-        """Give a node its table now."""
+        """Give a node its table now; what is still on its way to it is older."""
+        self._sent += 1
+        self._arrived[node.name] = self._sent
         self._views[node.name] = view
         self._nodes[node.name] = node
         self._write(node)
 
-    def _arrive(self, node: Node, view: tuple[Row, ...]) -> None:
-        if self._nodes.get(node.name) is node:  # it may have been removed meanwhile
-            self.write(node, view)
+    def _arrive(self, node: Node, view: tuple[Row, ...], sent: int) -> None:
+        # The node may have been removed meanwhile, or have newer news.
+        if self._nodes.get(node.name) is node and sent >= self._arrived.get(node.name, 0):
+            self._arrived[node.name] = sent
+            self._views[node.name] = view
+            self._write(node)
 
     def gone(self, name: str) -> None:
         """The instance stopped reporting just now."""
@@ -69,6 +77,7 @@ class TopologyTables:
         """The instance does not exist any more."""
         self._views.pop(name, None)
         self._nodes.pop(name, None)
+        self._arrived.pop(name, None)
         self._seen.pop(name, None)
 
     def _write_all(self) -> None:
