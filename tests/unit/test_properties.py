@@ -147,7 +147,3 @@ def test_settings_do_not_change() -> None:
     assert given.driver["application_name"] == "x"
     with pytest.raises(FrozenInstanceError):
         given._driver = {}  # type: ignore[misc]
-
-
-def test_suggest_is_offered_to_other_rooms() -> None:
-    assert properties.suggest("plugin", ["plugins"]) == "did you mean 'plugins'?"

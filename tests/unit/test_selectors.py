@@ -63,7 +63,7 @@ def test_round_robin_takes_turns_by_weight(hosts: list[HostInfo], weights: Weigh
 
 def test_each_owner_has_its_own_turn() -> None:
     first, second = SelectorState(), SelectorState()
-    turns = [choose("round_robin", [A, B], state=state).host for state in (first, first, second, first, second)]
+    turns = [find("round_robin")([A, B], Weights(), state).host for state in (first, first, second, first, second)]
     assert turns == ["a", "b", "a", "a", "b"]
 
 
@@ -80,8 +80,8 @@ def test_weighted_random_gives_chances_by_weight(hosts: list[HostInfo], weights:
 
 
 def test_the_highest_weight_wins_and_addresses_break_ties() -> None:
-    assert choose("highest_weight", [A, reader("z", weight=101)]).host == "z"
-    assert choose("highest_weight", [C, A, B]).host == "a"
+    assert find("highest_weight")([A, reader("z", weight=101)], Weights(), SelectorState()).host == "z"
+    assert find("highest_weight")([C, A, B], Weights(), SelectorState()).host == "a"
 
 
 @pytest.mark.parametrize("name", ["round_robin", "Round-Robin", " ROUND_ROBIN "])
@@ -91,7 +91,7 @@ def test_a_strategy_has_several_spellings(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("roundrobin", "did you mean 'round_robin'"), ("best", "There are random, round_robin")],
+    [("roundrobin", "did you mean 'round_robin'"), ("best", "There are: highest_weight, random")],
 )
 def test_an_unknown_strategy_is_refused_with_the_nearest(name: str, message: str) -> None:
     with pytest.raises(AwsWrapperError, match=message):

@@ -28,5 +28,5 @@ def session_for(target: Callable[..., Any] | None, conninfo: str, arguments: Map
     """
     adapter = adapter_for(target, arguments.get(WRAPPER_DRIVER_DIALECT.name))
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
-    sort = settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
-    return Session(settings, adapter, io, plugin_classes(settings[PLUGINS], sort=sort))
+    requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
+    return Session(settings, adapter, io, plugin_classes(requested, sort=sort))

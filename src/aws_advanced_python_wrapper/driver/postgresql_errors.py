@@ -49,8 +49,8 @@ _MISCONFIGURED = re.compile(
 def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind:
     """Tell what an error means for the connection it was raised on.
 
-    An error without SQLSTATE says something about the network only if the connection is lost. Cancelled statements, exceeded statement and lock timeouts, and everything that is not a driver error are OTHER:
-    they say nothing about the host.
+    An error without SQLSTATE says something about the network only if the connection is lost. Cancelled statements,
+    exceeded statement and lock timeouts, and all that is no driver error are OTHER: they say nothing about the host.
     """
     if isinstance(error, (AwsConnectError, QueryTimeoutError)):
         return ErrorKind.NETWORK

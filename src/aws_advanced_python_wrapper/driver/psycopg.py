@@ -51,8 +51,8 @@ _KEEPALIVE: dict[Parameter[Any], str] = {
 
 _CURSORS = (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor)
 
-# What a user sets on a connection object. The private names, which are the same from psycopg 3.1 to 3.3, can be written in
-# both flavours and without the check that no transaction is open: the new connection has just been opened.
+# What a user sets on a connection object. The private names, the same from psycopg 3.1 to 3.3, can be written in both
+# flavours and without the check that no transaction is open: the new connection has just been opened.
 _STATE = (
     *("_autocommit", "_isolation_level", "_read_only", "_deferrable", "_adapters"),
     *("_notice_handlers", "_notify_handlers", "row_factory", "cursor_factory", "server_cursor_factory"),
@@ -66,7 +66,7 @@ class PsycopgAdapter(DriverAdapter):
     code = "psycopg"
     default_port = 5432
     connection_calls = frozenset({"tpc_begin", "tpc_prepare", "tpc_commit", "tpc_rollback", "tpc_recover", "wait"})
-    cursor_calls = frozenset({"scroll", "stream", "copy"})
+    cursor_calls = frozenset({"scroll"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
 
     @property
