@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from aws_advanced_python_wrapper.local.proxy import Counters
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -150,18 +152,21 @@ def test_a_connection_breaks_in_the_middle_of_a_result(reader: Instance, connect
 
 
 def test_the_counters_count(reader: Instance, connect: Callable[..., Connection]) -> None:
+    wait_for_connections(reader, 0)  # those of the test before
     reader.proxy.reset_counters()
-    before = reader.proxy.counters()
-    assert (before.total, before.connecting) == (0, 0)
+    assert reader.proxy.counters() == Counters()
     first, _second = connect(), connect()
     counters = reader.proxy.counters()
-    assert (counters.current - before.current, counters.total, counters.connecting) == (2, 2, 0)
-    assert counters.peak == counters.current
+    assert (counters.current, counters.total, counters.peak, counters.connecting) == (2, 2, 2, 0)
     assert counters.peak_connecting >= 1
     first.close()
+    wait_for_connections(reader, 1)
+
+
+def wait_for_connections(instance: Instance, count: int) -> None:
     deadline = time.monotonic() + 5
-    while reader.proxy.counters().current != before.current + 1:
-        assert time.monotonic() < deadline, "the closed connection is still counted"
+    while (counters := instance.proxy.counters()).current != count:
+        assert time.monotonic() < deadline, counters
 
 
 def test_tls_is_verified_for_every_name_of_an_instance(cluster: LocalCluster) -> None:
