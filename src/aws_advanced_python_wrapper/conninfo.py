@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEMES = ("postgresql://", "postgres://")
-_SPACES = " \t\n\v\f\r"
+_SPACES = re.compile(r"[ \t\n\v\f\r]*")
+_NAME = re.compile(r"[^= \t\n\v\f\r]*")
+_BARE = re.compile(r"(?:[^\\ \t\n\v\f\r]|\\.?)*", re.DOTALL)
+_QUOTED = re.compile(r"(?:[^\\']|\\.?)*", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PERCENT = re.compile(r"%(?P<code>[0-9a-fA-F]{2})?")
 
@@ -58,11 +62,14 @@ class _Text:
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
 
+    def take_all(self, wanted: re.Pattern[str]) -> str:
+        found = wanted.match(self.text, self.at)
+        taken = found.group() if found else ""
+        self.at += len(taken)
+        return taken
+
     def take_until(self, stops: str) -> str:
-        start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in stops:
-            self.at += 1
-        return self.text[start : self.at]
+        return self.take_all(re.compile(f"[^{re.escape(stops)}]*"))
 
     def take(self, wanted: str) -> bool:
         taken = self.peek() == wanted
@@ -79,21 +86,17 @@ class _Pairs(_Text):
 
     def read(self) -> dict[str, str]:
         found = {}
-        self._skip_spaces()
+        self.take_all(_SPACES)
         while self.peek():
             name = self._name()
             found[name] = self._quoted() if self.take("'") else self._bare()
-            self._skip_spaces()
+            self.take_all(_SPACES)
         return found
-
-    def _skip_spaces(self) -> None:
-        while self.peek() and self.peek() in _SPACES:
-            self.at += 1
 
     def _name(self) -> str:
         start = self.at
-        name = self.take_until("=" + _SPACES)
-        self._skip_spaces()
+        name = self.take_all(_NAME)
+        self.take_all(_SPACES)
         if not name:
             self.fail("the name of a parameter before '='")
         if not self.take("="):
@@ -101,28 +104,23 @@ class _Pairs(_Text):
                 f"'=' after the word that begins at position {start + 1} "
                 "(a value with spaces in it has to stand in single quotes)"
             )
-        self._skip_spaces()
+        self.take_all(_SPACES)
         return name
 
     def _bare(self) -> str:
-        value = ""
-        while self.peek() and self.peek() not in _SPACES:
-            value += self._character()
-        return value
+        return _unescaped(self.take_all(_BARE))
 
     def _quoted(self) -> str:
-        opened, value = self.at - 1, ""
-        while not self.take("'"):
-            if not self.peek():
-                self.fail(f"a single quote that closes the one at position {opened + 1}")
-            value += self._character()
-        return value
+        opened = self.at
+        value = self.take_all(_QUOTED)
+        if not self.take("'"):
+            self.fail(f"a single quote that closes the one at position {opened}")
+        return _unescaped(value)
 
-    def _character(self) -> str:
-        self.take("\\")  # the next character loses its meaning; a backslash at the very end stands for nothing
-        character = self.peek()
-        self.at += 1
-        return character
+
+def _unescaped(value: str) -> str:
+    """Take the backslashes away: the next character loses its meaning, one at the very end stands for nothing."""
+    return _ESCAPE.sub(r"\1", value)
 
 
 class _Url(_Text):

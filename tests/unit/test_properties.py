@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aws_advanced_python_wrapper import parameters, properties
+from aws_advanced_python_wrapper import parameters
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.properties import Settings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -53,7 +53,7 @@ class Failure:
 
 
 ConnectNext: TypeAlias = Callable[[HostInfo], Awaitable[Opened]]
-CallNext: TypeAlias = Callable[..., Awaitable[Any]]
+CallNext: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Plugin:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -77,8 +77,7 @@ class PsycopgAdapter(DriverAdapter):
     @property
     def parameters(self) -> frozenset[str]:
         """Psycopg's own arguments and every connection parameter of the libpq in use."""
-        libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-        return _PSYCOPG_ARGUMENTS | libpq
+        return _parameters()
 
     def blocking(self) -> PsycopgAdapter:
         """Return an adapter on psycopg's blocking connection class."""
@@ -135,7 +134,7 @@ class PsycopgAdapter(DriverAdapter):
 
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
         """Return libpq's transaction status, which is zero when idle."""
-        return partial(getattr, raw.pgconn, "transaction_status")
+        return functools.partial(getattr, raw.pgconn, "transaction_status")
 
     def connection_of(self, owner: Any) -> RawConnection:
         """A cursor knows its connection."""
@@ -158,6 +157,11 @@ class PsycopgAdapter(DriverAdapter):
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
         return classify(error, connection_lost=raw is None or raw.closed)
+
+
+@functools.cache
+def _parameters() -> frozenset[str]:
+    return _PSYCOPG_ARGUMENTS | {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
 
 
 def _query_error(pgconn: pq.abc.PGconn, results: list[pq.abc.PGresult]) -> psycopg.Error:

@@ -1,0 +1,154 @@
+"""What the driver adds to psycopg: per call, per row, per connect and at import, side by side in one run.
+
+    python benchmarks/overhead.py [--rounds 40]
+
+Machines are noisy, so the two sides take turns in short rounds, the median round is shown, and the ratio is the figure to
+look at. The calls run against a real server, and once more against a cursor that does nothing, which is where a
+microsecond can be seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psycopg
+
+from aws_advanced_python_wrapper import AwsWrapperConnection
+from aws_advanced_python_wrapper.local import LocalCluster
+from aws_advanced_python_wrapper.wrapper import AwsWrapperCursor
+
+Action = Callable[[], Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40, help="rounds of each side (default %(default)s)")
+    rounds: int = parser.parse_args().rounds
+    print(f"{'':34}{'psycopg':>12}{'driver':>12}{'difference':>14}{'ratio':>9}")
+    show("import (fresh interpreter)", compare(*imports(), rounds=max(5, rounds // 4), calls=1))
+    print("starting three PostgreSQL instances ...", flush=True)
+    with LocalCluster(instances=3) as cluster:
+        bare = psycopg.connect(cluster.conninfo(), autocommit=True)
+        ours = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
+        for label, sides, calls in measurements(bare, ours):
+            show(label, compare(*sides, rounds=rounds, calls=calls))
+        show("connect to a known cluster", compare(*connects(cluster.conninfo()), rounds=rounds, calls=3))
+        ours.close()
+        bare.close()
+
+
+def measurements(bare: Any, ours: Any) -> Iterable[tuple[str, tuple[Action, Action], int]]:
+    """Yield a label, the same action on both sides, and how often a round repeats it."""
+    cursors = bare.cursor(), ours.cursor()
+    yield "execute, cursor that does nothing", idle_executes(ours), 20_000
+    yield "execute('select 1')", actions(cursors, lambda cursor: cursor.execute("select 1")), 200
+    yield "open a cursor and execute", actions((bare, ours), lambda c: c.cursor().execute("select 1")), 200
+    for name in ("fetchone", "fetchmany", "fetchall", "iterate"):
+        yield f"{name}, 1,000 rows", fetches(cursors, name), 3
+    yield "commit, nothing open", actions((bare, ours), lambda connection: connection.commit()), 2_000
+
+
+def actions(sides: tuple[Any, Any], action: Callable[[Any], Any]) -> tuple[Action, Action]:
+    first, second = sides
+    return lambda: action(first), lambda: action(second)
+
+
+def idle_executes(ours: AwsWrapperConnection) -> tuple[Action, Action]:
+    """Return `execute` of a cursor that answers at once, bare and wrapped in ours."""
+    idle = IdleCursor(ours.target_connection)
+    wrapped: Any = AwsWrapperCursor(ours, idle)
+    return lambda: idle.execute("select 1"), lambda: wrapped.execute("select 1")
+
+
+class IdleCursor:
+    """A cursor without a server behind it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def execute(self, query: str, params: Any = None) -> IdleCursor:
+        return self
+
+    def fetchone(self) -> None: ...
+
+    fetchmany = fetchall = fetchone
+
+
+def fetches(cursors: tuple[Any, Any], how: str) -> tuple[Action, Action]:
+    def one(cursor: Any) -> None:
+        while cursor.fetchone() is not None:
+            pass
+
+    def many(cursor: Any) -> None:
+        while cursor.fetchmany(10):
+            pass
+
+    def iterate(cursor: Any) -> None:
+        for _ in cursor:
+            pass
+
+    drain: dict[str, Callable[[Any], Any]] = {
+        "fetchone": one,
+        "fetchmany": many,
+        "fetchall": lambda cursor: cursor.fetchall(),
+        "iterate": iterate,
+    }
+    for cursor in cursors:
+        cursor.execute("select generate_series(1, 1000)")
+
+    def rewound(cursor: Any) -> None:
+        cursor.scroll(0, mode="absolute")
+        drain[how](cursor)
+
+    return actions(cursors, rewound)
+
+
+def connects(conninfo: str) -> tuple[Action, Action]:
+    return (
+        lambda: psycopg.connect(conninfo).close(),
+        lambda: AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo).close(),
+    )
+
+
+def imports() -> tuple[Action, Action]:
+    def imported(*modules: str) -> Action:
+        command = [sys.executable, "-c", f"import {', '.join(modules)}"]
+        return lambda: subprocess.run(command, check=True)
+
+    return imported("psycopg"), imported("psycopg", "aws_advanced_python_wrapper.psycopg")
+
+
+def compare(first: Action, second: Action, *, rounds: int, calls: int) -> tuple[float, float, float]:
+    """Return the median seconds per call of each side, and the median of the ratios of neighbouring rounds."""
+    pairs = [(timed(first, calls), timed(second, calls)) for _ in range(rounds + 1)][1:]  # the first one warms up
+    ratio = statistics.median(ours / bare for bare, ours in pairs)
+    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs), ratio
+
+
+def timed(action: Action, calls: int) -> float:
+    began = time.perf_counter()
+    for _ in range(calls):
+        action()
+    return (time.perf_counter() - began) / calls
+
+
+def show(label: str, measured: tuple[float, float, float]) -> None:
+    bare, ours, ratio = measured
+    print(f"{label:34}{unit(bare):>12}{unit(ours):>12}{unit(ours - bare, sign='+'):>14}{ratio:>8.2f}x", flush=True)
+
+
+def unit(seconds: float, sign: str = "") -> str:
+    for factor, name in ((1, "s"), (1e3, "ms")):
+        if abs(seconds) * factor >= 1:
+            return f"{seconds * factor:{sign}.2f} {name}"
+    return f"{seconds * 1e6:{sign}.2f} us"
+
+
+if __name__ == "__main__":
+    main()
