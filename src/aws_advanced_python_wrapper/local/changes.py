@@ -169,7 +169,7 @@ async def restore(cluster: ClusterController) -> None:
     for member in cluster.members:
         if member.state == "paused":
             resume(cluster, member)
-    await replication.settled(cluster)
+    await replication.settled(cluster.members)
     for member in sorted(cluster.members, key=lambda m: not m.is_writer):
         if member.state == "down":
             await start(cluster, member)

@@ -26,6 +26,7 @@ _STANDS = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replica
 async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
     """Fail over; returns when the new writer accepts writes. The old one comes back in the background."""
     cluster.notice_the_dead()
+    await _candidates_are_back(cluster, to)
     target = _wanted(cluster, to)
     await replication.halt(cluster)
     old = cluster.writer
@@ -47,6 +48,13 @@ async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | No
     cluster.publish()
     _follow_up(cluster)
     return result
+
+
+async def _candidates_are_back(cluster: ClusterController, to: str | None) -> None:
+    """Wait for those that are on their way back from the failover before, if it takes them to fail over."""
+    awaited = [cluster.member(to)] if to else [m for m in cluster.members if not m.is_writer]
+    if not any(m in cluster.standbys for m in awaited):
+        await replication.settled(m for m in awaited if m.state == "rebuilding")
 
 
 def _wanted(cluster: ClusterController, to: str | None) -> Member | None:

@@ -48,7 +48,7 @@ def prepare(postgres_bin: str | None, version: int | None, scratch: Path) -> Ins
         said = _version(directory, user)
     if said is None:
         raise LocalClusterError(
-            f"user {user.name} cannot run {directory}/postgres: make it readable and executable for all"
+            f"user {user.name} cannot run the programs in {directory}: make them readable and executable for all"
         )
     installation = Installation(directory, said, user)
     if installation.major < OLDEST:
@@ -102,10 +102,16 @@ def _packaged(version: int | None) -> Path:
 
 
 def _version(directory: Path, user: User) -> str | None:
-    """Run `postgres --version` as the user; None when it cannot."""
+    """Ask every program for its version as the user; None when one cannot be run."""
+    said = [_run(directory / program, user) for program in _PROGRAMS]
+    found = re.search(r"\d+(\.\d+)?\S*", said[0])
+    return found.group() if found and all(said) else None
+
+
+def _run(program: Path, user: User) -> str:
     try:
         done = subprocess.run(
-            [directory / "postgres", "--version"],
+            [program, "--version"],
             capture_output=True,
             check=True,
             text=True,
@@ -115,17 +121,22 @@ def _version(directory: Path, user: User) -> str | None:
             extra_groups=[] if user.switch else None,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r"\d+(\.\d+)?\S*", done.stdout)
-    return found.group() if found else None
+        return ""
+    return done.stdout
 
 
 def _copy(directory: Path, scratch: Path) -> Path:
-    copied = scratch / "postgresql"
+    """Copy the installation, and the libraries a wheel keeps beside its package, as they lie to each other."""
+    installation = directory.parent
+    package = installation.parent
+    copied = scratch / "postgresql" / package.name / installation.name
     for part in ("bin", "lib", "share"):
-        if (source := directory.parent / part).is_dir():
-            shutil.copytree(source, copied / part, symlinks=True)
-    for path in [copied, *copied.rglob("*")]:
+        if (installation / part).is_dir():
+            shutil.copytree(installation / part, copied / part, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, scratch / "postgresql" / libraries.name, symlinks=True)
+    for path in [scratch / "postgresql", *(scratch / "postgresql").rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
     return copied / "bin"

@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from aws_advanced_python_wrapper.local.member import Member
 
@@ -131,9 +131,10 @@ async def _rebuild(cluster: ClusterController, member: Member) -> None:
         cluster.record("could not be rebuilt", member, str(error))
 
 
-async def settled(cluster: ClusterController) -> None:
-    """Wait until nothing goes on in the background; tell what went wrong."""
-    while tasks := [m.background for m in cluster.members if m.background and not m.background.done()]:
+async def settled(members: Iterable[Member]) -> None:
+    """Wait until nothing goes on in the background of these members."""
+    members = list(members)
+    while tasks := [m.background for m in members if m.background and not m.background.done()]:
         await asyncio.wait(tasks)
 
 

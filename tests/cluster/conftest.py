@@ -1,0 +1,78 @@
+"""What tests against real servers share."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, release_resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def eventually() -> Callable[..., object]:
+    """Return a function that waits until a condition holds (and no assertion in it fails), with a deadline."""
+
+    def wait(condition: Callable[[], T], timeout: float = 20.0) -> T:
+        end = time.monotonic() + timeout
+        while True:
+            last: BaseException | None = None
+            try:
+                if value := condition():
+                    return value
+            except AssertionError as error:
+                last = error
+            if time.monotonic() > end:
+                raise AssertionError(f"not true within {timeout:g} s: {condition}") from last
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
+    """Return the session's cluster in good order; a writer that hangs is soon found out."""
+    healthy_aurora_postgresql.set_delays(hang_detection=1.0)
+    return healthy_aurora_postgresql
+
+
+@pytest.fixture(scope="session")
+def two_instances(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's second cluster, of two instances, as the tests before left it."""
+    return local_cluster_factory(name="second", instances=2)
+
+
+@pytest.fixture
+def second_cluster(two_instances: LocalCluster) -> LocalCluster:
+    """Return the second cluster in good order."""
+    two_instances.restore()
+    two_instances.set_delays(hang_detection=1.0)
+    return two_instances
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., AwsWrapperConnection]]:
+    """Return a function that connects to a cluster through the driver; the process knows no cluster before.
+
+    The arguments: the cluster, the host (the writer endpoint unless given), parameters of the driver's.
+    """
+    release_resources()
+    with ExitStack() as connections:
+
+        def connect_to(cluster: LocalCluster, host: str | None = None, **arguments: Any) -> AwsWrapperConnection:
+            parameters = {"autocommit": True, **arguments}
+            connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(host), **parameters)
+            return connections.enter_context(closing(connection))
+
+        yield connect_to
+    release_resources()

@@ -1,0 +1,241 @@
+"""Whatever ends a cluster: no process, file or shared memory of it is left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
+
+Eventually = Callable[..., Any]
+SYSTEM_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
+
+OWNER = """
+import json, sys
+from aws_advanced_python_wrapper.local import LocalCluster
+cluster = LocalCluster(instances=2, name=sys.argv[1], resolution="none")
+cluster.start()
+print(json.dumps([str(cluster.directory), cluster._card["pid"]]), flush=True)
+sys.stdin.read()
+"""
+
+
+def processes_of(directory: str) -> list[str]:
+    """Return the command lines that mention the cluster's directory, or work in it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                place = str((entry / "cwd").readlink())
+            except OSError:
+                continue
+            if directory in text or place.startswith(directory):
+                found.append(text)
+    return found
+
+
+def shared_memory_ids() -> set[int]:
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {int(line.split()[1]) for line in lines}
+
+
+def segments_of(directory: Path) -> set[int]:
+    files = directory.glob("nodes/*/postmaster.pid")
+    return {int(file.read_text().splitlines()[6].split()[1]) for file in files}
+
+
+class Owner:
+    """A program that owns a cluster."""
+
+    def __init__(self, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OWNER, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        import json
+
+        directory, self.supervisor = json.loads(self.process.stdout.readline())
+        self.directory = Path(directory)
+        self.segments = segments_of(self.directory)
+        assert len(self.segments) == 2
+        assert self.segments <= shared_memory_ids()
+
+    def left(self) -> list[Any]:
+        hosts = [str(path) for path in places.base().glob(f"hosts-{self.process.pid}-*")]
+        remains = [str(self.directory)] if self.directory.exists() else []
+        return [*processes_of(str(self.directory)), *remains, *hosts, *(self.segments & shared_memory_ids())]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+
+
+@pytest.fixture
+def owner() -> Iterator[Owner]:
+    owner = Owner("lifetime")
+    yield owner
+    owner.close()
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ["owner"],
+        ["supervisor"],
+        ["owner", "supervisor"],
+        ["supervisor", "owner"],
+        ["end of input"],
+        ["frozen", "supervisor"],
+    ],
+    ids=" and ".join,
+)
+def test_nothing_is_left(owner: Owner, ways: list[str], eventually: Eventually) -> None:
+    for way in ways:
+        if way == "owner":
+            owner.process.kill()
+        elif way == "supervisor":
+            os.kill(owner.supervisor, signal.SIGKILL)
+        elif way == "frozen":
+            for file in owner.directory.glob("nodes/*/postmaster.pid"):
+                os.kill(int(file.read_text().split()[0]), signal.SIGSTOP)
+        elif owner.process.stdin:
+            owner.process.stdin.close()
+    if ways == ["supervisor"] or "frozen" in ways:
+        eventually(lambda: not owner.directory.exists())
+        owner.process.kill()  # its hosts file lives as long as it does
+        owner.process.wait()
+        for path in places.base().glob(f"hosts-{owner.process.pid}-*"):
+            assert not places.is_locked(path / "lock")
+        places.new_hosts_directory()  # sweeps what killed owners left
+    owner.process.wait()
+    eventually(lambda: not owner.left())
+
+
+def test_stop_returns_when_nothing_is_left() -> None:
+    cluster = LocalCluster(instances=2, resolution="none", name="stopped")
+    with cluster:
+        directory = cluster.directory
+        segments = segments_of(directory)
+    assert not directory.exists()
+    assert not processes_of(str(directory))
+    assert not segments & shared_memory_ids()
+    cluster.stop()  # a second time is harmless
+    with pytest.raises(LocalClusterError, match="the cluster is not up"):
+        cluster.failover()
+
+
+def test_a_cluster_that_cannot_start_says_why_and_leaves_nothing() -> None:
+    before = set(places.base().glob("broken-*"))
+    cluster = LocalCluster(instances=1, name="broken", resolution="none", server_settings={"shared_buffers": "lots"})
+    with pytest.raises(LocalClusterError, match='invalid value for parameter "shared_buffers"'):
+        cluster.start()
+    assert set(places.base().glob("broken-*")) == before
+    with pytest.raises(LocalClusterError, match="has no postgres"):
+        LocalCluster(postgres_bin="/nowhere", resolution="none").start()
+
+
+def test_two_clusters_at_a_time(local_cluster_factory: Callable[..., LocalCluster]) -> None:
+    first = local_cluster_factory(instances=1, name="one")
+    second = local_cluster_factory(instances=1, name="two", aurora=False, tls="off")
+    with psycopg.connect(first.conninfo()) as connection:
+        assert connection.execute("SELECT aurora_db_instance_identifier()").fetchone() == ("one-instance-1",)
+    with psycopg.connect(second.conninfo()) as connection, pytest.raises(psycopg.errors.UndefinedFunction):
+        connection.execute("SELECT aurora_db_instance_identifier()")
+    first.stop()
+    with psycopg.connect(second.conninfo(), connect_timeout=5) as connection:
+        assert connection.info.server_version >= 130000
+    second.stop()
+
+
+@pytest.mark.parametrize("source", ["packaged 18", "system 15"])
+def test_other_servers(source: str, local_cluster_factory: Callable[..., LocalCluster]) -> None:
+    choice: dict[str, Any] = {"postgres_version": 18}
+    if source == "system 15":
+        if not (SYSTEM_POSTGRESQL / "postgres").exists():
+            pytest.skip(f"no PostgreSQL in {SYSTEM_POSTGRESQL}")
+        choice = {"postgres_bin": str(SYSTEM_POSTGRESQL)}
+    cluster = local_cluster_factory(instances=2, name="other", **choice)
+    cluster.failover(wait="all")
+    with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
+        assert connection.info.server_version // 10000 == int(source.split()[1])
+        rows = connection.execute("SELECT server_id, cpu FROM aurora_replica_status()").fetchall()
+        assert len(rows) == 2
+        assert connection.execute("SELECT count(*) FROM pg_settings").fetchall()[0][0] > 300
+    cluster.stop()
+
+
+def test_names_of_users_and_places_with_spaces_and_quotes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    program = """
+import psycopg
+from aws_advanced_python_wrapper.local import LocalCluster
+with LocalCluster(instances=2, user="o'hara admin", password="it's \\\\ 100%", database='my "app"') as cluster:
+    assert " " in str(cluster.directory)
+    cluster.failover(wait="all")
+    with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
+        print(connection.execute("SELECT current_user, current_database()").fetchone())
+"""
+    with tempfile.TemporaryDirectory(prefix="it's a ", dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        output = subprocess.check_output(
+            [sys.executable, "-c", program], env={**os.environ, "TMPDIR": place}, text=True, cwd="/"
+        )
+    assert output == '("o\'hara admin", \'my "app"\')\n'
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_an_ordinary_user_can_run_it() -> None:
+    program = """
+import psycopg
+from aws_advanced_python_wrapper.local import LocalCluster
+with LocalCluster(instances=2, name="nobodys") as cluster:
+    cluster.failover(wait="all", kind="hang")
+    with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
+        print(connection.execute("SELECT aurora_db_instance_identifier()").fetchone())
+"""
+    nobody = pwd.getpwnam("nobody")
+    output = subprocess.check_output(
+        [sys.executable, "-c", program],
+        env={"HOME": "/tmp", "PATH": os.environ["PATH"]},  # noqa: S108
+        text=True,
+        cwd="/",
+        user=nobody.pw_uid,
+        group=nobody.pw_gid,
+        extra_groups=[],
+    )
+    assert output == "('nobodys-instance-2',)\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its servers to another user")
+def test_servers_that_the_other_user_cannot_reach_are_copied(
+    local_cluster_factory: Callable[..., LocalCluster], tmp_path: Path
+) -> None:
+    import shutil
+
+    from aws_advanced_python_wrapper.local.installation import _packaged
+
+    package = _packaged(16).parent.parent
+    hidden = tmp_path / package.name
+    shutil.copytree(package / "pginstall", hidden / "pginstall", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, tmp_path / libraries.name)
+    tmp_path.chmod(0o700)
+    cluster = local_cluster_factory(instances=1, name="copied", postgres_bin=str(hidden / "pginstall" / "bin"))
+    assert (cluster.directory / "postgresql").is_dir()
+    with cluster.connect_directly(cluster.writer) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    cluster.stop()
