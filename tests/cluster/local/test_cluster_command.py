@@ -7,11 +7,14 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMAND = [sys.executable, "-m", "aws_advanced_python_wrapper.local"]
 

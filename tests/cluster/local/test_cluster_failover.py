@@ -5,18 +5,27 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def one(conninfo: str, sql: str) -> Any:
     with psycopg.connect(conninfo, connect_timeout=5, autocommit=True) as connection:
         return connection.execute(sql.encode()).fetchall()[0][0]
+
+
+def ask_for_ever(connection: psycopg.Connection[Any]) -> None:
+    while True:
+        connection.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("kind", ["crash", "graceful"])
@@ -55,8 +64,7 @@ def test_a_hanging_writer_is_replaced_and_fenced(healthy_aurora_postgresql: Loca
         thread.start()
         began = time.monotonic()
         with pytest.raises(psycopg.OperationalError):
-            while True:
-                connection.execute("SELECT 1")
+            ask_for_ever(connection)
         assert time.monotonic() - began > 0.9, "a hanging server gives no sign until it is fenced"
         thread.join()
     assert isinstance(outcome[0], float)
@@ -111,7 +119,7 @@ def test_every_instance_refuses_for_the_restart_time(healthy_aurora_postgresql: 
 def test_failovers_in_quick_succession(healthy_aurora_postgresql: LocalCluster) -> None:
     cluster = healthy_aurora_postgresql
     writers = [cluster.failover().new_writer for _ in range(4)]
-    assert all(first != second for first, second in zip(writers, writers[1:], strict=False))
+    assert all(first != second for first, second in pairwise(writers))
     cluster.wait_settled()
     assert [i.state for i in cluster.instances] == ["running"] * 3
     events = [event.what for event in cluster.history()][-50:]
@@ -126,21 +134,24 @@ def test_no_confirmed_row_is_lost_in_crashes(healthy_aurora_postgresql: LocalClu
     confirmed: list[int] = []
     done = threading.Event()
 
-    def write() -> None:
-        n = 0
-        while not done.is_set():
-            try:
-                host = cluster.writer.host
-                with psycopg.connect(cluster.conninfo(host), connect_timeout=2, autocommit=True) as connection:
-                    while not done.is_set():
-                        n += 1
-                        connection.execute("INSERT INTO kept VALUES (%s)", (n,))
-                        confirmed.append(n)
-            except psycopg.Error:
-                time.sleep(0.005)
+    numbers = count(1)
 
-    threads = threading.Thread(target=write)
-    threads.start()
+    def write() -> None:
+        with suppress(psycopg.Error):
+            conninfo = cluster.conninfo(cluster.writer.host, connect_timeout=2)
+            with psycopg.connect(conninfo, autocommit=True) as connection:
+                while not done.is_set():
+                    n = next(numbers)
+                    connection.execute("INSERT INTO kept VALUES (%s)", (n,))
+                    confirmed.append(n)
+
+    def write_for_ever() -> None:
+        while not done.is_set():
+            write()
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=write_for_ever)
+    thread.start()
     try:
         for kind in ("crash", "crash", "hang", "crash", "graceful"):
             reached = len(confirmed) + 100
@@ -148,10 +159,10 @@ def test_no_confirmed_row_is_lost_in_crashes(healthy_aurora_postgresql: LocalClu
             while len(confirmed) < reached:
                 assert time.monotonic() < deadline, "writing does not go on"
                 time.sleep(0.01)
-            cluster.failover(kind=kind)  # type: ignore[arg-type]
+            cluster.failover(kind=kind)
     finally:
         done.set()
-        threads.join()
+        thread.join()
     with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
         kept = {n for (n,) in connection.execute("SELECT n FROM kept")}
     assert set(confirmed) <= kept
@@ -167,6 +178,6 @@ def test_two_instances_and_then_one(local_cluster_factory: Callable[..., LocalCl
         connection.execute("CREATE TABLE alone (n int)")
         connection.execute("INSERT INTO alone VALUES (1)")
     for kind in ("crash", "graceful"):
-        assert cluster.failover(kind=kind).new_writer == first.name  # type: ignore[arg-type]
+        assert cluster.failover(kind=kind).new_writer == first.name
         assert one(cluster.conninfo(first.host), "SELECT n FROM alone") == 1
     cluster.stop()

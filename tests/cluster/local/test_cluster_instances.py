@@ -167,7 +167,7 @@ def test_the_reader_endpoint_takes_turns(healthy_aurora_postgresql: LocalCluster
     eventually(lambda: socket.gethostbyname(cluster.reader_endpoint) == cluster.writer.address)
 
 
-def test_custom_endpoints_and_records_that_lie(healthy_aurora_postgresql: LocalCluster, eventually: Eventually) -> None:
+def test_custom_endpoints_and_records_that_lie(healthy_aurora_postgresql: LocalCluster) -> None:
     cluster = healthy_aurora_postgresql
     writer, reader = cluster.writer, cluster.readers[1]
     host = cluster.custom_endpoint("analytics", [reader])

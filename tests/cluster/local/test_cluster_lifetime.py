@@ -178,7 +178,7 @@ def test_other_servers(source: str, local_cluster_factory: Callable[..., LocalCl
     cluster.stop()
 
 
-def test_names_of_users_and_places_with_spaces_and_quotes(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_names_of_users_and_places_with_spaces_and_quotes() -> None:
     program = """
 import psycopg
 from aws_advanced_python_wrapper.local import LocalCluster

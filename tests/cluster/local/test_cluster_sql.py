@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.local import LocalCluster
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.local import LocalCluster
 
 TOPOLOGY = """
     SELECT SERVER_ID,
@@ -19,7 +21,13 @@ TOPOLOGY = """
      WHERE EXTRACT(EPOCH FROM(pg_catalog.NOW() OPERATOR(pg_catalog.-) LAST_UPDATE_TIMESTAMP))
            OPERATOR(pg_catalog.<=) 300
         OR SESSION_ID OPERATOR(pg_catalog.=) 'MASTER_SESSION_ID' OR LAST_UPDATE_TIMESTAMP IS NULL"""
-COLUMNS = ["server_id", "session_id", "durable_lsn", "highest_lsn_rcvd", "current_read_lsn", "cur_replay_latency_in_usec", "active_txns", "is_current", "last_transport_error", "last_error_timestamp", "last_update_timestamp", "feedback_xmin", "feedback_epoch", "replica_lag_in_msec", "log_stream_speed_in_kib_per_second", "log_buffer_sequence_number", "oldest_read_view_trx_id", "oldest_read_view_lsn", "pending_read_ios", "read_ios", "iops", "cpu"]
+COLUMNS = [
+    "server_id", "session_id", "durable_lsn", "highest_lsn_rcvd", "current_read_lsn",
+    "cur_replay_latency_in_usec", "active_txns", "is_current", "last_transport_error", "last_error_timestamp",
+    "last_update_timestamp", "feedback_xmin", "feedback_epoch", "replica_lag_in_msec",
+    "log_stream_speed_in_kib_per_second", "log_buffer_sequence_number", "oldest_read_view_trx_id",
+    "oldest_read_view_lsn", "pending_read_ios", "read_ios", "iops", "cpu",
+]  # fmt: skip
 
 
 def query(cluster: LocalCluster, instance: Any, sql: str) -> list[tuple[Any, ...]]:

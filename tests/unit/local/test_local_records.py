@@ -1,0 +1,129 @@
+"""DNS records and topology tables: what becomes visible when."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aws_advanced_python_wrapper.local import LocalClusterError
+from aws_advanced_python_wrapper.local.dns import Records
+from aws_advanced_python_wrapper.local.hosts_file import HostsFile, read
+from aws_advanced_python_wrapper.local.names import Names
+from aws_advanced_python_wrapper.local.topology import Row, TopologyTables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = Names("demo", "c1x2y3z4abcd", "us-east-2")
+SOON = 0.02
+
+
+class Files:
+    """What a table needs of a node: a name, and a data directory to write into."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        (directory / "PG_VERSION").touch()
+
+    def write(self, name: str, text: str) -> None:
+        (self.directory / name).write_text(text)
+
+    @property
+    def table(self) -> Any:
+        return json.loads((self.directory / "topology.json").read_text())
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> HostsFile:
+    return HostsFile.create(tmp_path / "hosts")
+
+
+def test_endpoints_follow_after_the_delay(hosts: HostsFile) -> None:
+    async def scenario() -> None:
+        records = Records(hosts, NAMES)
+        records.publish("127.1.1.1", ["127.1.1.2"], {}, 0)
+        records.publish("127.1.1.2", [], {}, SOON)
+        assert read(hosts.path)[NAMES.writer] == "127.1.1.1"
+        await asyncio.sleep(2 * SOON)
+        assert read(hosts.path)[NAMES.writer] == "127.1.1.2"
+        assert read(hosts.path)[NAMES.reader] == "127.1.1.2", "the writer answers when no reader is left"
+
+    asyncio.run(scenario())
+
+
+def test_news_that_is_late_does_not_undo_newer_news(hosts: HostsFile) -> None:
+    async def scenario() -> None:
+        records = Records(hosts, NAMES)
+        records.publish("127.1.1.1", [], {}, SOON)
+        records.publish("127.1.1.2", [], {}, 0)
+        await asyncio.sleep(2 * SOON)
+        assert read(hosts.path)[NAMES.writer] == "127.1.1.2"
+
+    asyncio.run(scenario())
+
+
+def test_a_pinned_record_lies_until_it_is_unpinned(hosts: HostsFile) -> None:
+    records = Records(hosts, NAMES)
+    records.publish("127.1.1.1", [], {}, 0)
+    records.pin(NAMES.writer, "127.1.1.9")
+    records.publish("127.1.1.2", [], {}, 0)
+    assert read(hosts.path)[NAMES.writer] == "127.1.1.9"
+    records.pin(NAMES.writer, None)
+    assert read(hosts.path)[NAMES.writer] == "127.1.1.2"
+    with pytest.raises(LocalClusterError, match=r"no record 'nowhere': there are demo\.cluster"):
+        records.pin("nowhere", "127.1.1.1")
+
+
+def test_a_custom_endpoint_without_members_keeps_its_last_address(hosts: HostsFile) -> None:
+    records = Records(hosts, NAMES)
+    records.publish("127.1.1.1", [], {"mine": ["127.1.1.3"]}, 0)
+    records.publish("127.1.1.1", [], {"mine": []}, 0)
+    assert read(hosts.path)[NAMES.custom("mine")] == "127.1.1.3"
+
+
+def test_nothing_is_written_after_the_end(hosts: HostsFile) -> None:
+    async def scenario() -> None:
+        records = Records(hosts, NAMES)
+        records.set_instance("demo-instance-1", "127.1.1.1")
+        records.publish("127.1.1.1", [], {}, SOON)
+        records.remove_all()
+        await asyncio.sleep(2 * SOON)
+        assert not [name for name in read(hosts.path) if name.endswith(NAMES.domain)]
+
+    asyncio.run(scenario())
+
+
+def test_a_table_learns_late_but_sees_at_once_who_fell_silent(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        node: Any = Files("b", tmp_path)
+        tables = TopologyTables(lambda _instance: SOON)
+        tables.write(node, (Row("a", True, "1"), Row("b", False, "2")))
+        tables.gone("a")
+        assert [(row["server_id"], row["writer"], bool(row["seen"])) for row in node.table] == [
+            ("a", True, True),
+            ("b", False, False),
+        ]
+        tables.publish((Row("a", False, "1"), Row("b", True, "2")), [node])
+        assert node.table[0]["writer"]
+        await asyncio.sleep(2 * SOON)
+        assert [row["writer"] for row in node.table] == [False, True]
+        tables.back("a")
+        assert node.table[0]["seen"] is None
+
+    asyncio.run(scenario())
+
+
+def test_a_table_written_now_is_not_overtaken_by_older_news(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        node: Any = Files("a", tmp_path)
+        tables = TopologyTables(lambda _instance: SOON)
+        tables.publish((Row("old", True, "1"),), [node])
+        tables.write(node, (Row("new", True, "1"),))
+        await asyncio.sleep(2 * SOON)
+        assert node.table[0]["server_id"] == "new"
+
+    asyncio.run(scenario())
