@@ -16,6 +16,10 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -63,12 +67,12 @@ def development_requirements() -> list[str]:
 
 def run_demo(arguments: list[str]) -> int:
     say("starting the demo")
-    return run(PYTHON, "-m", "aws_advanced_python_wrapper.local", "demo", *arguments)
+    return run([PYTHON, ROOT / "examples" / "failover_demo.py", *arguments])
 
 
 def run_checks(*, fast: bool, arguments: list[str]) -> int:
     tests = ["tests/unit"] if fast else ["tests"]
-    checks = {
+    checks: dict[str, list[str | Path]] = {
         "style": [PYTHON, "-m", "ruff", "check", "."],
         "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
         "types": [PYTHON, "-m", "mypy"],
@@ -78,13 +82,13 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
     failed = []
     for name, command in checks.items():
         say(name)
-        if run(*command) != 0:
+        if run(command) != 0:
             failed.append(name)
     say(f"failed: {', '.join(failed)}" if failed else "everything passed")
     return 1 if failed else 0
 
 
-def run(*command: str | Path) -> int:
+def run(command: Sequence[str | Path]) -> int:
     return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, env=environment()).returncode
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/overhead.py [--rounds 40]
 
-Machines are noisy, so the two sides take turns in short rounds, the median round is shown, and the ratio is the figure to
-look at. The calls run against a real server, and once more against a cursor that does nothing, which is where a
+Machines are noisy, so the two sides take turns in short rounds, the median round is shown, and the ratio is the figure
+to look at. The calls run against a real server, and once more against a cursor that does nothing, which is where a
 microsecond can be seen.
 """
 

@@ -129,7 +129,8 @@ class FailoverPlugin(Plugin):
 
     async def _fail_over(self, cluster: Cluster, failure: Failure) -> None:
         lost = self.session.host.address
-        logger.debug("lost the connection to %s (%s); failing over, mode %s", lost, failure.error, self._mode)
+        reason = str(failure.error).partition("\n")[0]
+        logger.debug("lost the connection to %s (%s); failing over, mode %s", lost, reason, self._mode)
         if failure.kind is ErrorKind.NETWORK:
             cluster.store.mark_unavailable(lost)
         try:

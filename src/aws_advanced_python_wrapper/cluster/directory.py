@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
+    from aws_advanced_python_wrapper.database.dialect import Dialect
 
 
 class Credentials(Protocol):
@@ -48,7 +49,8 @@ class Cluster:
     Connections are held weakly: one that is dropped without close is collected, and the monitor ends after the last.
     """
 
-    def __init__(self, pattern: InstancePattern, port: int, pace: Pace) -> None:
+    def __init__(self, pattern: InstancePattern, port: int, pace: Pace, dialect: Dialect) -> None:
+        self.dialect = dialect
         self.pattern = pattern
         self.port = pattern.port or port
         self.store = TopologyStore()

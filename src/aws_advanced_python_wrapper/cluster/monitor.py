@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _HEAD_START = 0.02  # s that the writer's standing connection has to answer a search before all hosts are asked
-_PATIENT_TRIES = 100  # tries at the short interval in one search, before the pause between tries grows
+_KNOCKING = 0.25  # of the short interval between tries to reach a host: one that is refused has cost nobody anything
+_PATIENT_TRIES = 100  # tries in one search before the pause between tries grows
 _LONGEST_PAUSE = 5.0  # s between tries when nobody waits for the result, or when the host refuses us
 _A_FULL_PAUSE = 1_000_000  # as many tries as make every pause the longest
 _LONGEST_PAUSE_AWAITED = 1.0  # s between tries when somebody waits
@@ -157,20 +158,20 @@ class TopologyMonitor:
     def _watch(self, address: str) -> None:
         """Ask one host for as long as that is needed. The body of a thread."""
         observer: Observer | None = None
-        tries = 0
+        tries, reason = 0, ""
         self._wait_for_first_turn()
         while self._go_on(address):
             tries = tries + 1 if self._is_searching() else 0
             try:
                 observer = observer or self._connect_to(address)
                 self._store.publish(observer.observe())
+                reason = ""
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
-                logger.debug("%s does not answer: %s", address, error)
                 _give_up(observer)
-                observer = None
+                observer, reason = None, _log_news(address, error, reason)
                 tries = max(tries, _A_FULL_PAUSE if isinstance(error, RefusedError) else 1)
                 self._note_failure(address)
-            self._pause(tries)
+            self._pause(tries, self._pace.searching * (1 if observer else _KNOCKING))
         _give_up(observer)
 
     def _connect_to(self, address: str) -> Observer:
@@ -203,14 +204,14 @@ class TopologyMonitor:
                 self._lost_at = max(self._lost_at, time.monotonic())
         self._store.mark_unavailable(address)
 
-    def _pause(self, tries: int) -> None:
+    def _pause(self, tries: int, searching: float) -> None:
         with self._changed:
             now = time.monotonic()
             if self._is_searching():
                 self._settled_at = now + _SETTLING
                 longest = _LONGEST_PAUSE_AWAITED if self._searches and tries < _A_FULL_PAUSE else _LONGEST_PAUSE
                 growth: float = 1.5 ** min(max(0, tries - _PATIENT_TRIES), 20)
-                self._changed.wait(min(self._pace.searching * growth, longest))
+                self._changed.wait(min(searching * growth, longest))
             else:
                 self._changed.wait(
                     min(_SETTLING_INTERVAL, self._pace.calm) if now < self._settled_at else self._pace.calm
@@ -219,6 +220,14 @@ class TopologyMonitor:
     def __repr__(self) -> str:
         with self._changed:
             return f"<{type(self).__name__} {'searching' if self._is_searching() else 'calm'} {sorted(self._threads)}>"
+
+
+def _log_news(address: str, error: Exception, known: str) -> str:
+    """Log why a host does not answer, once for as long as the reason is the same; return the reason."""
+    reason = str(error).partition("\n")[0]
+    if reason != known:
+        logger.debug("%s does not answer: %s", address, reason)
+    return reason
 
 
 def _give_up(observer: Observer | None) -> None:
