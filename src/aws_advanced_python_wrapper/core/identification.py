@@ -54,7 +54,7 @@ async def identify(session: Session, raw: RawConnection, host: HostInfo) -> Host
     members: tuple[Member, ...] = ()
     if cluster is None or not cluster.knows(host_id):
         members = await dialect.members(ask)
-        cluster = session.cluster = _settle(session, host_id, members)
+        cluster = session.cluster = _settle(session, dialect, host_id, members)
     observation = Observation(cluster.address_of(host_id), host_id, role, member_rows(cluster, members), at)
     found = cluster.store.publish(observation).find(observation.address)
     if found is None:
@@ -79,8 +79,8 @@ async def _dialect_at(session: Session, ask: Ask) -> Dialect:
     return named(code)
 
 
-def _settle(session: Session, host_id: str, members: tuple[Member, ...]) -> Cluster:
-    cluster = Cluster(instance_pattern(session), _port(session), _pace(session.settings))
+def _settle(session: Session, dialect: Dialect, host_id: str, members: tuple[Member, ...]) -> Cluster:
+    cluster = Cluster(instance_pattern(session), _port(session), _pace(session.settings), dialect)
     addresses = [cluster.address_of(member) for member in {host_id, *(member.host_id for member in members)}]
     return CLUSTERS.settle(_cluster_name(session), addresses, cluster)
 

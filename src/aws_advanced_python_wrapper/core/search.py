@@ -101,6 +101,7 @@ class HostSearch:
             return None
 
     async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
+        self.session.join_cluster()  # the monitor may have no other credentials: this may be the first connection
         with self.cluster.monitor.search(since):
             return await self.session.io.wait_topology(self.cluster.store, accept, deadline)
 

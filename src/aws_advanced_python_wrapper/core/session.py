@@ -53,11 +53,13 @@ class Session:
         self.adapter = adapter
         self.io = io
         self.endpoint: Endpoint = analyse(settings.host)
-        self.dialect: Dialect | None = named(code) if (code := settings[WRAPPER_DIALECT]) else None
         # Behind an RDS Proxy there is one endpoint that fails over by itself.
         proxied = self.endpoint.type in (EndpointType.PROXY, EndpointType.PROXY_ENDPOINT)
         self.needs_topology = not proxied and any(plugin.needs_topology for plugin in plugin_classes)
         self.cluster: Cluster | None = known_cluster(self) if self.needs_topology else None
+        self.dialect: Dialect | None = self.cluster.dialect if self.cluster else None
+        if code := settings[WRAPPER_DIALECT]:
+            self.dialect = named(code)
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.in_transaction = 0
@@ -145,7 +147,11 @@ class Session:
 
     async def connect(self) -> None:
         """Open the first connection, to the host that the settings name."""
-        self._adopt(await self.open(self.host))
+        try:
+            self._adopt(await self.open(self.host))
+        except BaseException:
+            self.release()
+            raise
 
     async def open(
         self, host: HostInfo, *, below: Plugin | None = None, connect_timeout: float | None = None
@@ -189,6 +195,10 @@ class Session:
         self.raw, self.host = opened.raw, opened.host
         self.in_transaction = 0
         self._in_transaction_now = self.adapter.transaction_probe(opened.raw)
+        self.join_cluster()
+
+    def join_cluster(self) -> None:
+        """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
         if self.cluster is not None:
             self.cluster.join(self)
 
