@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
+from support.fake_driver import FakeNetwork
+from support.flavours import AsyncioFlavour, BlockingFlavour, Flavour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def network() -> Iterator[FakeNetwork]:
+    """An empty network; what was started in it, and every cluster the driver knows, is gone after the test."""
+    network = FakeNetwork()
+    CLUSTERS.clear()
+    yield network
+    CLUSTERS.clear()
+    network.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("topology "):
+            thread.join(5)
+            assert not thread.is_alive(), f"{thread} does not end"
+
+
+@pytest.fixture(params=[BlockingFlavour, AsyncioFlavour], ids=["blocking", "asyncio"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    made: Flavour = request.param()
+    return made
