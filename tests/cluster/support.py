@@ -27,7 +27,7 @@ PATIENCE = 40.0
 WHO = "SELECT pg_catalog.aurora_db_instance_identifier()"
 
 
-def eventually(condition: Callable[[], T], timeout: float = PATIENCE) -> T:
+def eventually(condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
     """Return what `condition` returns as soon as that is true."""
     end = time.monotonic() + timeout
     while not (found := condition()):
@@ -38,7 +38,7 @@ def eventually(condition: Callable[[], T], timeout: float = PATIENCE) -> T:
 
 def value(connection: Any, query: str, *parameters: Any) -> Any:
     """Run a query on a new cursor and return the first column of its first row."""
-    cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+    cursor: Any = connection.cursor(row_factory=psycopg.rows.tuple_row)
     with cursor:
         return cursor.execute(query, parameters or None).fetchone()[0]
 
