@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
-from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.selection import host_choice
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -38,7 +38,6 @@ from aws_advanced_python_wrapper.parameters import (
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
-    from aws_advanced_python_wrapper.core.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class FailoverPlugin(Plugin):
     phase = Phase.FAILOVER
     needs_topology = True
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionView) -> None:
         super().__init__(session)
         settings = session.settings
         self._enabled = settings[ENABLE_FAILOVER]

@@ -9,16 +9,17 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.cluster.host import HostInfo, address
+from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole, address
 from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, RefusedError, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
+from aws_advanced_python_wrapper.cluster.topology import Observation, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
-    from aws_advanced_python_wrapper.database.dialect import Dialect
+    from aws_advanced_python_wrapper.database.dialect import Dialect, Member
 
 
 class Credentials(Protocol):
@@ -34,7 +35,7 @@ class Credentials(Protocol):
         ...
 
 
-class Member(Protocol):
+class Tenant(Protocol):
     """A connection that belongs to a cluster."""
 
     @property
@@ -56,28 +57,34 @@ class Cluster:
         self.store = TopologyStore()
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
-        self._members: weakref.WeakSet[Member] = weakref.WeakSet()
+        self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def address_of(self, host_id: str) -> str:
         """Return "host:port" of an instance."""
         return address(self.pattern.host(host_id), self.port)
 
+    def observation(self, host_id: str, role: HostRole, members: Sequence[Member], at: float) -> Observation:
+        """Put into hosts and ports what an instance said at monotonic time `at`, of itself and of the members."""
+        host = self.pattern.host
+        rows = (Row(m.host_id, host(m.host_id), self.port, m.is_writer, m.lag_ms, m.updated_at) for m in members)
+        return Observation(self.address_of(host_id), host_id, role, tuple(rows), at)
+
     def knows(self, host_id: str) -> bool:
         """Tell whether an instance is a member, as far as is known."""
         topology = self.store.current
         return bool(topology and topology.find(self.address_of(host_id)))
 
-    def join(self, member: Member) -> None:
+    def join(self, tenant: Tenant) -> None:
         """Count a connection in, and see to it that the topology is watched."""
         with self._lock:
-            self._members.add(member)
+            self._tenants.add(tenant)
         self.monitor.start()
 
-    def leave(self, member: Member) -> None:
+    def leave(self, tenant: Tenant) -> None:
         """Count a closed connection out."""
         with self._lock:
-            self._members.discard(member)
+            self._tenants.discard(tenant)
 
     def after_fork(self) -> None:
         """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
@@ -86,14 +93,14 @@ class Cluster:
         self.monitor.after_fork()
 
     def _is_wanted(self) -> bool:
-        return bool(self._live_members())
+        return bool(self._live_tenants())
 
-    def _live_members(self) -> list[Member]:
+    def _live_tenants(self) -> list[Tenant]:
         with self._lock:
-            return list(self._members)
+            return list(self._tenants)
 
     def _open_observer(self, host: HostInfo) -> Observer:
-        offers = {member.credentials.key: member.credentials for member in self._live_members()}.values()
+        offers = {tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values()
         for credentials in offers:
             with contextlib.suppress(RefusedError):
                 return credentials.observe(host)

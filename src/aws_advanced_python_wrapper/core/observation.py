@@ -7,8 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.monitor import RefusedError
-from aws_advanced_python_wrapper.cluster.topology import Observation
-from aws_advanced_python_wrapper.core.identification import member_rows
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
@@ -19,7 +17,8 @@ from aws_advanced_python_wrapper.parameters import (
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
+    from aws_advanced_python_wrapper.cluster.topology import Observation
+    from aws_advanced_python_wrapper.database.dialect import Ask
     from aws_advanced_python_wrapper.properties import Settings
 
 # Seconds. A monitor that waits for a frozen host learns nothing, so its connections give up early, unless the user says
@@ -30,9 +29,8 @@ _CONNECT_TIMEOUT = 5
 class MonitorCredentials:
     """What a session lends to the monitor of its cluster: settings, and how to use them in a thread."""
 
-    def __init__(self, settings: Settings, adapter: DriverAdapter, dialect: Dialect, cluster: Cluster) -> None:
+    def __init__(self, settings: Settings, adapter: DriverAdapter, cluster: Cluster) -> None:
         self._adapter = adapter
-        self._dialect = dialect
         self._cluster = cluster
         without = adapter.session_parameters
         self._settings = settings.for_monitoring(without=without, connect_timeout=_CONNECT_TIMEOUT)
@@ -51,18 +49,15 @@ class MonitorCredentials:
                 ) from error
             raise
         timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
-        return HostObserver(self._adapter, raw, self._dialect, self._cluster, timeout)
+        return HostObserver(self._adapter, raw, self._cluster, timeout)
 
 
 class HostObserver:
     """A blocking connection to one host, used by one thread."""
 
-    def __init__(
-        self, adapter: DriverAdapter, raw: RawConnection, dialect: Dialect, cluster: Cluster, timeout: float
-    ) -> None:
+    def __init__(self, adapter: DriverAdapter, raw: RawConnection, cluster: Cluster, timeout: float) -> None:
         self._adapter = adapter
         self._raw = raw
-        self._dialect = dialect
         self._cluster = cluster
         self._timeout = timeout
 
@@ -74,9 +69,9 @@ class HostObserver:
         deadline = Deadline.after(self._timeout)
         ask: Ask = partial(self._adapter.query, BlockingIo(), self._raw, deadline=deadline)
         at = time.monotonic()
-        host_id, role = await self._dialect.identify(ask)
-        rows = member_rows(self._cluster, await self._dialect.members(ask))
-        return Observation(self._cluster.address_of(host_id), host_id, role, rows, at)
+        host_id, role = await self._cluster.dialect.identify(ask)
+        members = await self._cluster.dialect.members(ask)
+        return self._cluster.observation(host_id, role, members, at)
 
     def close(self) -> None:
         """End the connection without waiting for the host."""

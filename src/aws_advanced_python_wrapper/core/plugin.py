@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import ErrorKind, RawConnection
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
+    from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+    from aws_advanced_python_wrapper.properties import Settings
 
 
 class Phase(IntEnum):
@@ -28,6 +31,58 @@ class Phase(IntEnum):
     MONITORING = 500
     SELECTION = 600
     SIGN_IN = 700
+
+
+class SessionView(Protocol):
+    """What a plugin may use of its session."""
+
+    @property
+    def settings(self) -> Settings:
+        """The values of all connection parameters."""
+        ...
+
+    @property
+    def io(self) -> Io:
+        """The one way to wait."""
+        ...
+
+    @property
+    def adapter(self) -> DriverAdapter:
+        """The driver in use: what its errors mean, how to make one."""
+        ...
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What the host name that the user gave tells."""
+        ...
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster, where a plugin needs the topology and the database knows one."""
+        ...
+
+    @property
+    def host(self) -> HostInfo:
+        """The host of the current connection."""
+        ...
+
+    def join_cluster(self) -> None:
+        """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
+        ...
+
+    async def open(
+        self, host: HostInfo, *, below: Plugin | None = None, connect_timeout: float | None = None
+    ) -> Opened:
+        """Open a connection through the plugins, or only through those between `below` and the driver."""
+        ...
+
+    async def switch(self, opened: Opened, reason: str) -> None:
+        """Go on with another connection; the old one and its cursors end."""
+        ...
+
+    async def discard(self, raw: RawConnection) -> None:
+        """End a connection that nobody uses any more, without waiting for its host."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +124,7 @@ class Plugin:
     needs_topology: ClassVar[bool] = False
     """Whether the session must know the cluster and host it is connected to."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionView) -> None:
         self.session = session
 
     def before_call(self) -> None:

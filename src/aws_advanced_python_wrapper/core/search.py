@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.topology import Topology
-    from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
-    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.core.plugin import Opened, Plugin, SessionView
     from aws_advanced_python_wrapper.deadline import Deadline
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ class NoHostFoundError(Exception):
 class HostSearch:
     """Finds and connects to a host for one session, through the plugins `below` the one that searches."""
 
-    session: Session
+    session: SessionView
     cluster: Cluster
     below: Plugin
     writer_pause: float = 0.0

@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
-from aws_advanced_python_wrapper.core.identification import identify, known_cluster
+from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
-from aws_advanced_python_wrapper.database.detection import named
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters import (
     CONNECT_TIMEOUT,
     TRANSFER_SESSION_STATE_ON_SWITCH,
-    WRAPPER_DIALECT,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
-    from aws_advanced_python_wrapper.database.dialect import Dialect
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
@@ -55,11 +52,8 @@ class Session:
         self.endpoint: Endpoint = analyse(settings.host)
         # Behind an RDS Proxy there is one endpoint that fails over by itself.
         proxied = self.endpoint.type in (EndpointType.PROXY, EndpointType.PROXY_ENDPOINT)
-        self.needs_topology = not proxied and any(plugin.needs_topology for plugin in plugin_classes)
-        self.cluster: Cluster | None = known_cluster(self) if self.needs_topology else None
-        self.dialect: Dialect | None = self.cluster.dialect if self.cluster else None
-        if code := settings[WRAPPER_DIALECT]:
-            self.dialect = named(code)
+        wanted = not proxied and any(plugin.needs_topology for plugin in plugin_classes)
+        self._locator = Locator(settings, self.endpoint, adapter) if wanted else None
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.in_transaction = 0
@@ -145,6 +139,11 @@ class Session:
 
     # Connecting and switching
 
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that this session belongs to; None where no plugin asks for it, or the database knows none."""
+        return self._locator.cluster if self._locator else None
+
     async def connect(self) -> None:
         """Open the first connection, to the host that the settings name."""
         try:
@@ -172,10 +171,10 @@ class Session:
         if connect_timeout is not None and settings[CONNECT_TIMEOUT] is None:
             settings = settings.with_driver(connect_timeout=max(2, math.ceil(connect_timeout)))
         raw = await self.adapter.open(self.io, self.adapter.arguments(settings, host.host, host.port))
-        if not self.needs_topology:
+        if self._locator is None:
             return Opened(raw, host)
         try:
-            return Opened(raw, await identify(self, raw, host))
+            return Opened(raw, await self._locator.identify(self.io, raw, host))
         except BaseException:
             await self.discard(raw)
             raise
@@ -205,9 +204,9 @@ class Session:
     @cached_property
     def credentials(self) -> Credentials:
         """What the monitor of the cluster may use while this session lives."""
-        if self.cluster is None or self.dialect is None:
-            raise AttributeError("a session without cluster has nothing to lend to a monitor")
-        return MonitorCredentials(self.settings, self.adapter.blocking(), self.dialect, self.cluster)
+        if self.cluster is None:
+            raise LookupError("a session without cluster has nothing to lend to a monitor")
+        return MonitorCredentials(self.settings, self.adapter.blocking(), self.cluster)
 
     def add_cursor(self, cursor: Replaceable) -> None:
         """Remember a cursor that works on the raw connection of the moment."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.timeline_story import Blow, Interruption, Reign, Story
 from aws_advanced_python_wrapper.local.timeline_svg import svg
 from aws_advanced_python_wrapper.local.timeline_text import text
 
@@ -18,46 +19,6 @@ if TYPE_CHECKING:
 
 _PROGRESS_EVERY = 0.1  # s between two updates of the line that shows progress
 _PROGRESS_EVERY_UNSEEN = 1.0  # s, where the output is no terminal and every update is a new line
-
-
-@dataclass(frozen=True, slots=True)
-class Interruption:
-    """Writes were failing, or waiting, from `start` to `end`."""
-
-    start: float
-    end: float
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reign:
-    """`instance` was the writer from `start` to `end`."""
-
-    instance: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Blow:
-    """A failover began at `at`; `accepted` is when the new writer took writes."""
-
-    instance: str
-    kind: str
-    at: float
-    accepted: float
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """All there is to draw. Times are seconds since the recording began."""
-
-    instances: tuple[str, ...]
-    length: float
-    reigns: tuple[Reign, ...]
-    blows: tuple[Blow, ...]
-    writes: tuple[float, ...]
-    interruptions: tuple[Interruption, ...]
 
 
 @dataclass
