@@ -195,6 +195,7 @@ class LocalCluster:
             "user": self.user,
             "password": self.password,
             "dbname": self.database,
+            "gssencmode": "disable",  # libpq looks for Kerberos first, which takes longer than all the rest
         }
         return conninfo.make({**parameters, **extra})
 

@@ -169,6 +169,7 @@ def environment(cluster: LocalCluster) -> dict[str, str]:
     """Return the variables that tell a program how to reach the cluster."""
     return {
         "PGHOST": cluster.writer_endpoint,
+        "PGGSSENCMODE": "disable",
         "PGPORT": str(cluster.port),
         "PGUSER": cluster.user,
         "PGPASSWORD": cluster.password,
