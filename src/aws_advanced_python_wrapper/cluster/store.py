@@ -60,7 +60,7 @@ class TopologyStore:
         # while it swaps the topology, so news arrives either before the look or as a notification.
         with self._changed:
             while (found := self.look(accept)) is None and not deadline.expired:
-                self._changed.wait(deadline.remaining())
+                self._changed.wait(min(deadline.remaining(), threading.TIMEOUT_MAX))
             return found
 
     @contextmanager

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LONGEST_POLL = 2**31 - 1  # milliseconds that fit into the system call's argument: 24 days
+
 
 class Io(Protocol):
     """What a session may wait for."""
@@ -74,7 +76,7 @@ class BlockingIo:
         """Poll the descriptor (poll, not select: its number may be above 1023)."""
         poll = select.poll()
         poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
-        return bool(poll.poll(timeout * 1000))
+        return bool(poll.poll(min(timeout * 1000, _LONGEST_POLL)))
 
     async def wait_topology(
         self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
