@@ -186,6 +186,8 @@ class FakeNetwork:
     refused_users: set[str] = field(default_factory=set)
     faults: dict[str, BaseException] = field(default_factory=dict)
     """Statement -> what its next execution raises."""
+    after_connect: Callable[[], None] = lambda: None
+    """Called after each connection that is opened."""
     opened: list[FakeConnection] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
     """(application name, host name) of each attempt to connect."""
@@ -218,6 +220,7 @@ class FakeNetwork:
         connection = FakeConnection(host, arguments, asynchronous=asynchronous)
         host.connections.append(connection)
         self.opened.append(connection)
+        self.after_connect()
         return connection
 
     def opened_by(self, application: str) -> list[FakeConnection]:
@@ -298,8 +301,9 @@ class FakeConnection:
 
     async def _execute(self, sql: str) -> Rows:
         self.statements.append(sql)
-        if fault := self.host.cluster.network.faults.pop(sql, None):
-            raise fault
+        faults = self.host.cluster.network.faults
+        if sql in faults:
+            raise faults.pop(sql)  # in no variable: an error whose traceback leads to itself outlives its session
         await self._reach_host(None)
         if sql == "BEGIN":
             self.in_transaction = 1
