@@ -169,8 +169,10 @@ async def restore(cluster: ClusterController) -> None:
     for member in cluster.members:
         if member.state == "paused":
             resume(cluster, member)
-    await replication.settled(cluster.members)
-    for member in sorted(cluster.members, key=lambda m: not m.is_writer):
+    if cluster.writer.state == "down":
+        await start(cluster, cluster.writer)
+    await replication.settled(cluster, cluster.members)
+    for member in cluster.members:
         if member.state == "down":
             await start(cluster, member)
     for member in [m for m in cluster.members if not m.is_writer][max(cluster.settings.instances - 1, 0) :]:

@@ -53,8 +53,8 @@ async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | No
 async def _candidates_are_back(cluster: ClusterController, to: str | None) -> None:
     """Wait for those that are on their way back from the failover before, if it takes them to fail over."""
     awaited = [cluster.member(to)] if to else [m for m in cluster.members if not m.is_writer]
-    if not any(m in cluster.standbys for m in awaited):
-        await replication.settled(m for m in awaited if m.state == "rebuilding")
+    if cluster.writer.state == "running" and not any(m in cluster.standbys for m in awaited):
+        await replication.settled(cluster, (m for m in awaited if m.state == "rebuilding"))
 
 
 def _wanted(cluster: ClusterController, to: str | None) -> Member | None:

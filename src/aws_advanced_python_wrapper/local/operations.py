@@ -60,7 +60,7 @@ class Operations:
 
     async def wait_settled(self) -> None:
         """Wait for what goes on in the background."""
-        await replication.settled(self._cluster.members)
+        await replication.settled(self._cluster, self._cluster.members)
         unfinished = [event for event in self._cluster.events if event.what == "could not be rebuilt"]
         broken = {m.name for m in self._cluster.members if m.state == "down"}
         for event in reversed(unfinished):

@@ -123,19 +123,37 @@ async def _check(cluster: ClusterController, member: Member) -> None:
 
 
 async def _rebuild(cluster: ClusterController, member: Member) -> None:
+    def writer_runs() -> bool:
+        return cluster.writer.state == "running"
+
+    while error := await _try_to_rebuild(cluster, member):
+        if writer_runs():
+            member.state = "down"
+            member.close()
+            cluster.record("could not be rebuilt", member, error)
+            return
+        # There was nobody to copy from. A failover begins anew; otherwise the writer may be started again.
+        await until(writer_runs)
+
+
+async def _try_to_rebuild(cluster: ClusterController, member: Member) -> str:
+    """Return what went wrong, or nothing."""
     try:
         await rebuild(cluster, member)
     except (LocalClusterError, *FAILURES) as error:
-        member.state = "down"
-        member.close()
-        cluster.record("could not be rebuilt", member, str(error))
+        return str(error) or repr(error)
+    return ""
 
 
-async def settled(members: Iterable[Member]) -> None:
+async def settled(cluster: ClusterController, members: Iterable[Member]) -> None:
     """Wait until nothing goes on in the background of these members."""
     members = list(members)
     while tasks := [m.background for m in members if m.background and not m.background.done()]:
-        await asyncio.wait(tasks)
+        if cluster.writer.state in ("down", "paused"):
+            raise LocalClusterError(
+                f"{cluster.writer.name}, the writer, is {cluster.writer.state}: nobody can follow it, fail over first"
+            )
+        await asyncio.wait(tasks, timeout=0.1)
 
 
 async def halt(cluster: ClusterController) -> None:

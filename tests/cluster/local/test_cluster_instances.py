@@ -187,10 +187,10 @@ def test_restore_puts_everything_back(healthy_aurora_postgresql: LocalCluster) -
     cluster.failover()
     cluster.add_reader()
     cluster.kill(cluster.writer)
-    first, second, _ = cluster.readers
-    cluster.pause(first)
-    second.proxy.refuse()
-    second.proxy.delay(to_client=5)
+    running = [reader for reader in cluster.readers if reader.state == "running"]
+    cluster.pause(running[0])
+    running[-1].proxy.refuse()
+    running[-1].proxy.delay(to_client=5)
     cluster.set_dns(cluster.reader_endpoint, cluster.writer)
     cluster.restore()
     assert [i.state for i in cluster.instances] == ["running"] * 3
@@ -200,8 +200,8 @@ def test_restore_puts_everything_back(healthy_aurora_postgresql: LocalCluster) -
     write(cluster)
 
 
-def test_what_it_shows(aurora_postgresql: LocalCluster) -> None:
-    cluster = aurora_postgresql
+def test_what_it_shows(healthy_aurora_postgresql: LocalCluster) -> None:
+    cluster = healthy_aurora_postgresql
     writer = cluster.writer
     assert repr(writer) == f"<Instance {writer.name} writer running {writer.address}:{cluster.port}>"
     assert cluster.password not in repr(cluster) + repr(cluster.settings) + repr(cluster.instances)

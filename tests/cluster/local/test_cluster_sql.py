@@ -39,16 +39,16 @@ def writers_seen(cluster: LocalCluster, instance: Any) -> list[str]:
     return [row[0] for row in query(cluster, instance, TOPOLOGY) if row[1]]
 
 
-def test_every_instance_knows_itself_and_the_others(aurora_postgresql: LocalCluster) -> None:
-    names = {instance.name for instance in aurora_postgresql.instances}
-    for instance in aurora_postgresql.instances:
-        [(own,)] = query(aurora_postgresql, instance, "SELECT pg_catalog.aurora_db_instance_identifier()")
+def test_every_instance_knows_itself_and_the_others(healthy_aurora_postgresql: LocalCluster) -> None:
+    names = {instance.name for instance in healthy_aurora_postgresql.instances}
+    for instance in healthy_aurora_postgresql.instances:
+        [(own,)] = query(healthy_aurora_postgresql, instance, "SELECT pg_catalog.aurora_db_instance_identifier()")
         assert own == instance.name
-        assert {row[0] for row in query(aurora_postgresql, instance, TOPOLOGY)} == names
+        assert {row[0] for row in query(healthy_aurora_postgresql, instance, TOPOLOGY)} == names
 
 
-def test_replica_status_has_the_columns_of_the_real_one(aurora_postgresql: LocalCluster) -> None:
-    with psycopg.connect(aurora_postgresql.conninfo()) as connection:
+def test_replica_status_has_the_columns_of_the_real_one(healthy_aurora_postgresql: LocalCluster) -> None:
+    with psycopg.connect(healthy_aurora_postgresql.conninfo()) as connection:
         cursor = connection.execute("SELECT * FROM aurora_replica_status()")
         assert [column.name for column in cursor.description or ()] == COLUMNS
         now = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
@@ -58,18 +58,18 @@ def test_replica_status_has_the_columns_of_the_real_one(aurora_postgresql: Local
             assert (values["replica_lag_in_msec"] is None) == (values["session_id"] == "MASTER_SESSION_ID")
 
 
-def test_the_user_is_no_superuser_and_there_is_a_version(aurora_postgresql: LocalCluster) -> None:
-    with psycopg.connect(aurora_postgresql.conninfo()) as connection:
+def test_the_user_is_no_superuser_and_there_is_a_version(healthy_aurora_postgresql: LocalCluster) -> None:
+    with psycopg.connect(healthy_aurora_postgresql.conninfo()) as connection:
         assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
         version = connection.execute("SELECT aurora_version()").fetchall()[0][0]
         assert version.split(".")[0] == str(connection.info.server_version // 10000)
 
 
-def test_the_settings_view_shows_the_extensions_and_still_sets(aurora_postgresql: LocalCluster) -> None:
+def test_the_settings_view_shows_the_extensions_and_still_sets(healthy_aurora_postgresql: LocalCluster) -> None:
     extensions = """
         SELECT (setting LIKE '%rds_tools%'), (setting LIKE '%aurora_stat_utils%')
           FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'rds.extensions'"""
-    with psycopg.connect(aurora_postgresql.conninfo()) as connection:
+    with psycopg.connect(healthy_aurora_postgresql.conninfo()) as connection:
         assert connection.execute(extensions).fetchall() == [(True, True)]
         connection.execute("UPDATE pg_settings SET setting = '7s' WHERE name = 'statement_timeout'")
         assert connection.execute("SHOW statement_timeout").fetchone() == ("7s",)
@@ -91,8 +91,10 @@ def test_new_databases_and_hostile_search_paths_have_the_surface_too(
             connection.execute("DROP DATABASE another WITH (FORCE)")
 
 
-def test_an_ordinary_user_cannot_read_files_or_passwords(aurora_postgresql: LocalCluster) -> None:
-    with psycopg.connect(aurora_postgresql.conninfo(aurora_postgresql.readers[0].host), autocommit=True) as connection:
+def test_an_ordinary_user_cannot_read_files_or_passwords(healthy_aurora_postgresql: LocalCluster) -> None:
+    with psycopg.connect(
+        healthy_aurora_postgresql.conninfo(healthy_aurora_postgresql.readers[0].host), autocommit=True
+    ) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT pg_read_file('topology.json')")
         conninfo = connection.execute("SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'").fetchone()
