@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.core.watched import WatchedBlock, watched, watched_rows
 from aws_advanced_python_wrapper.pep249 import InterfaceError
 
 if TYPE_CHECKING:
@@ -141,10 +142,7 @@ class AwsWrapperConnection:
 
     def __getattr__(self, name: str) -> Any:
         session = self._session
-        value = getattr(session.raw, name)
-        if name in session.adapter.connection_calls:
-            return _watched(session, value)
-        return value
+        return _answer(session, name, getattr(session.raw, name), session.adapter.connection_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._session.raw, name, value)
@@ -182,7 +180,7 @@ class AwsWrapperCursor:
         local = session.adapter.rows_are_local(raw)
         for name in ("fetchone", "fetchmany", "fetchall"):
             method = getattr(raw, name)
-            bind(self, name, method if local else _watched(session, method))
+            bind(self, name, method if local else watched(session, method))
         session.add_cursor(self)
 
     # PEP 249
@@ -229,7 +227,9 @@ class AwsWrapperCursor:
         self.close()
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._raw)
+        rows = iter(self._raw)
+        session = self._connection._session  # noqa: SLF001
+        return rows if session.adapter.rows_are_local(self._raw) else watched_rows(session, rows)
 
     # Everything else is the driver's
 
@@ -239,11 +239,8 @@ class AwsWrapperCursor:
         return type(self._raw)
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._raw, name)
         session = self._connection._session  # noqa: SLF001
-        if name in session.adapter.cursor_calls:
-            return _watched(session, value)
-        return value
+        return _answer(session, name, getattr(self._raw, name), session.adapter.cursor_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._raw, name, value)
@@ -252,12 +249,14 @@ class AwsWrapperCursor:
         return f"<{AwsWrapperCursor.__qualname__} around {self._raw!r}>"
 
     def become_stale(self, reason: str) -> None:
-        """Answer every further call with an error; called when the connection has been replaced."""
+        """Answer every further call with an error; called when the connection has been replaced and closed."""
         bind = object.__setattr__
         stale = _StaleCursor(self._connection._session.adapter.error(InterfaceError, _STALE.format(reason)))  # noqa: SLF001
+        lost = self._raw
         bind(self, "_raw", stale)
         for name in ("fetchone", "fetchmany", "fetchall"):
             bind(self, name, stale.refuse)
+        lost.close()  # touches no network: the connection is closed
 
 
 _STALE = "This cursor has ended: {}. Open a new cursor."
@@ -285,8 +284,13 @@ class _StaleCursor:
         return "<a cursor of a lost connection>"
 
 
-def _watched(session: Session, function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return session.call(function, *args, **kwargs)
-
-    return call
+def _answer(session: Session, name: str, value: Any, calls: frozenset[str]) -> Any:
+    """Return the driver's own attribute, watched if it is a method that touches the network now or later."""
+    adapter = session.adapter
+    if name in calls:
+        return watched(session, value)
+    if name in adapter.blocks:
+        return lambda *args, **kwargs: WatchedBlock(session, value(*args, **kwargs))
+    if name in adapter.row_sources:
+        return lambda *args, **kwargs: watched_rows(session, value(*args, **kwargs))
+    return value

@@ -186,9 +186,9 @@ class Session:
             self.adapter.copy_state(old, opened.raw)
         self._adopt(opened)
         cursors, self._cursors = self._cursors, weakref.WeakSet()
+        await self.discard(old)
         for cursor in list(cursors):
             cursor.become_stale(reason)
-        await self.discard(old)
 
     def _adopt(self, opened: Opened) -> None:
         self.raw, self.host = opened.raw, opened.host

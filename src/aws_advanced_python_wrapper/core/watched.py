@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -32,13 +33,16 @@ def watched(session: Session, function: Callable[..., T]) -> Callable[..., T]:
 
 def watched_rows(session: Session, rows: Iterator[T]) -> Iterator[T]:
     """Return an iterator that gets each row in a call of the session's."""
-    step = _On(session.raw, partial(next, rows, _END))
+    return _rows(session, _On(session.raw, partial(next, rows, _END)), rows)
+
+
+def _rows(session: Session, step: Callable[[], T], rows: Iterator[T]) -> Iterator[T]:
     try:
         while (row := session.call(step)) is not _END:
             yield row
     finally:
-        if close := getattr(rows, "close", None):
-            _close_quietly(close)
+        if isinstance(rows, Generator):
+            rows.close()
 
 
 class WatchedBlock(Generic[T]):
@@ -56,17 +60,16 @@ class WatchedBlock(Generic[T]):
         self._block = block
 
     def __enter__(self) -> T:
-        return self._call(self._block.__enter__)
+        entered: T = self._call(self._block.__enter__)
+        return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         session = self._session
-        in_transaction = session.in_transaction
         suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
         lost = session.adapter.is_closed(self._raw)
         if lost and not suppressed and isinstance(error, Exception) and not isinstance(error, FailoverError):
-            session.in_transaction = in_transaction  # as it was before the loss
             run(session.recover(_On(self._raw, self._block.__exit__), error))
         return suppressed
 

@@ -56,6 +56,10 @@ class DriverAdapter(ABC):
     """Connection methods that touch the network and are not part of PEP 249."""
     cursor_calls: ClassVar[frozenset[str]]
     """Cursor methods that touch the network and are not part of PEP 249."""
+    blocks: ClassVar[frozenset[str]] = frozenset()
+    """Methods of either that return a context manager, which touches the network when it is entered and left."""
+    row_sources: ClassVar[frozenset[str]] = frozenset()
+    """Methods of either that return an iterator, which touches the network for each item."""
 
     session_parameters: ClassVar[frozenset[str]]
     """Connection parameters that shape the program's own session and have no place in the driver's connections."""

@@ -67,6 +67,8 @@ class PsycopgAdapter(DriverAdapter):
     default_port = 5432
     connection_calls = frozenset({"tpc_begin", "tpc_prepare", "tpc_commit", "tpc_rollback", "tpc_recover", "wait"})
     cursor_calls = frozenset({"scroll"})
+    blocks = frozenset({"transaction", "pipeline", "copy"})
+    row_sources = frozenset({"stream", "notifies"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
 
     @property
