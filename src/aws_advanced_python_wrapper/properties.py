@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
 _EVERY_DRIVER = frozenset({"host", "port", "user", "password", "dbname", "database"})
+# Of every other parameter None says that it is not given. psycopg: None switches prepared statements off.
+_NONE_IS_A_VALUE = frozenset({"prepare_threshold"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +42,7 @@ class Settings:
         nobody takes, a value out of range, a malformed string and more than one endpoint.
         """
         names = _Names(driver_parameters)
-        given = {name: value for name, value in arguments.items() if value is not None}
+        given = {name: value for name, value in arguments.items() if value is not None or name in _NONE_IS_A_VALUE}
         merged = names.canonical(parse(conninfo)) | names.canonical(given)
         monitoring = {
             name.removeprefix(TOPOLOGY_MONITORING): value
@@ -109,7 +111,8 @@ class Settings:
 
     def with_driver(self, **changes: Any) -> Settings:
         """Return these settings with other arguments for the database driver; None takes one out."""
-        driver = {name: value for name, value in {**self._driver, **changes}.items() if value is not None}
+        taken_out = {name for name, value in changes.items() if value is None}
+        driver = {name: value for name, value in {**self._driver, **changes}.items() if name not in taken_out}
         return replace(self, _driver=driver)
 
     def __repr__(self) -> str:
@@ -136,7 +139,7 @@ class _Names:
             prefix = TOPOLOGY_MONITORING if written.startswith(TOPOLOGY_MONITORING) else ""
             name = self._canonical_name(written.removeprefix(prefix), written)
             converted = _converted(name, value, written)
-            if converted is None:
+            if converted is None and name not in _NONE_IS_A_VALUE:
                 continue
             if found.setdefault(prefix + name, converted) != converted:
                 raise AwsWrapperError(
