@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -110,7 +111,7 @@ class Background(threading.Thread):
 
     def __init__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(daemon=True)
-        self._call = lambda: function(*args, **kwargs)
+        self._call: Callable[[], Any] = partial(function, *args, **kwargs)
         self._value: Any = None
         self._error: BaseException | None = None
         self.start()

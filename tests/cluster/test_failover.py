@@ -47,6 +47,13 @@ def end_backend(cluster: LocalCluster, connection: AwsWrapperConnection) -> None
     at_server(cluster, host, f"SELECT pg_terminate_backend({connection.info.backend_pid}, 20000)")
 
 
+def assert_outcome(error: Any, sqlstate: str) -> None:
+    assert isinstance(error, psycopg.OperationalError)
+    assert error.sqlstate == sqlstate
+    assert isinstance(error.__cause__, psycopg.OperationalError)
+    assert not isinstance(error.__cause__, FailoverError)
+
+
 # The writer is lost
 
 
@@ -59,11 +66,7 @@ def test_a_lost_writer_is_replaced_by_the_new_one(
     result = cluster.failover(kind=kind)
     with pytest.raises(FailoverSuccessError) as caught:
         connection.execute("SELECT 1")
-    error: Any = caught.value
-    assert isinstance(error, psycopg.OperationalError)
-    assert error.sqlstate == "08S02"
-    assert isinstance(error.__cause__, psycopg.Error)
-    assert not isinstance(error.__cause__, FailoverError)
+    assert_outcome(caught.value, "08S02")
     assert not connection.closed
     assert value(connection, WHO) == result.new_writer
     assert_on_true_writer(cluster, connection)
@@ -95,9 +98,7 @@ def test_inside_a_transaction_the_outcome_is_unknown(
     cluster.failover(kind=kind)
     with pytest.raises(TransactionResolutionUnknownError) as caught:
         connection.execute(f"INSERT INTO {table} VALUES (2)")
-    assert issubclass(caught.type, psycopg.OperationalError)
-    assert caught.value.sqlstate == "08007"
-    assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+    assert_outcome(caught.value, "08007")
     assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     connection.execute(f"INSERT INTO {table} VALUES (3)")
     connection.commit()
@@ -123,7 +124,7 @@ def test_of_a_lost_commit_the_outcome_is_unknown(cluster: LocalCluster, connect:
     cluster.failover(kind=kind)
     with pytest.raises(TransactionResolutionUnknownError) as caught:
         connection.commit()
-    assert caught.value.sqlstate == "08007"
+    assert_outcome(caught.value, "08007")
     assert_on_true_writer(cluster, connection)
 
 
@@ -323,9 +324,7 @@ def test_failover_gives_up_in_time_when_all_hosts_refuse(cluster: LocalCluster, 
     with pytest.raises(FailoverFailedError) as caught:
         connection.execute("SELECT 1")
     assert 2 <= time.monotonic() - began < 30
-    assert issubclass(caught.type, psycopg.OperationalError)
-    assert caught.value.sqlstate == "08001"
-    assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+    assert_outcome(caught.value, "08001")
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
 
@@ -339,7 +338,7 @@ def test_failover_gives_up_in_time_when_all_hosts_hang(cluster: LocalCluster, co
     with pytest.raises(FailoverFailedError) as caught:
         connection.execute("SELECT 1")
     assert time.monotonic() - began < 30
-    assert caught.value.sqlstate == "08001"
+    assert_outcome(caught.value, "08001")
 
 
 def test_failover_waits_for_a_writer_that_comes_late(cluster: LocalCluster, connect: Connect) -> None:
