@@ -41,8 +41,8 @@ class LocalCluster:
     `name` ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls`
     ("allow", "require", "off"), `aurora` (False: plain PostgreSQL), `postgres_version` (16 or 18) or
     `postgres_bin` (the folder of an installed PostgreSQL's programs), `max_connections`, `server_settings`,
-    `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`. `resolution` says how the names are made
-    to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
+    `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay`. `resolution` says how the names
+    are made to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
     latest, whichever way that ends.
     """
 
@@ -251,7 +251,7 @@ class LocalCluster:
         self._call("remove_reader", instance=str(instance))
 
     def set_delays(self, **delays: float | Mapping[str, float]) -> None:
-        """Change some of `topology_delay`, `dns_delay`, `restart_time`, `hang_detection` (seconds)."""
+        """Change some of `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay` (seconds)."""
         self._call("set_delays", changes=delays)
 
     def set_dns(self, name: str, instance: Instance | str | None) -> None:

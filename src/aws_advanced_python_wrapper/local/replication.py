@@ -81,7 +81,8 @@ async def rebuild(cluster: ClusterController, member: Member) -> None:
     cluster.tables.gone(member.name)
     cluster.count_on(member, counted=False)
     await member.node.kill()
-    member.node.remove()
+    await asyncio.sleep(cluster.delays.rejoin_delay)
+    await asyncio.get_running_loop().run_in_executor(None, member.node.remove)  # the proxies run in this loop
     await member.node.base_backup(cluster.writer.node.source)
     cluster.configure(member)
     cluster.write_table(member)

@@ -20,13 +20,15 @@ class Delays:
 
     `topology_delay`: until an instance's table shows a change (one for all, or by instance name);
     `dns_delay`: until the cluster endpoints follow; `restart_time`: how long every instance refuses
-    connections in a failover; `hang_detection`: until a frozen writer is noticed.
+    connections in a failover; `hang_detection`: until a frozen writer is noticed; `rejoin_delay`: until an old
+    writer begins to come back as a reader.
     """
 
     topology_delay: float | Mapping[str, float] = 0.5
     dns_delay: float = 1.0
     restart_time: float = 0.3
     hang_detection: float = 2.0
+    rejoin_delay: float = 0.5
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
