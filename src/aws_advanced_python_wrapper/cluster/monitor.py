@@ -80,6 +80,7 @@ class TopologyMonitor:
         self._changed = threading.Condition()
         self._threads: dict[str, threading.Thread] = {}
         self._searches = 0
+        self._calls = 0  # grows with each search and stop, so that no thread sleeps over one
         self._lost_at = float("-inf")
         self._settled_at = float("-inf")
         self._stopped = False
@@ -109,7 +110,7 @@ class TopologyMonitor:
         """Have all threads end; none is waited for."""
         with self._changed:
             self._stopped = True
-            self._changed.notify_all()
+            self._call()
 
     @contextmanager
     def search(self, since: float) -> Iterator[None]:
@@ -121,14 +122,18 @@ class TopologyMonitor:
             self._stopped = False
             self._searches += 1
             self._lost_at = max(self._lost_at, since)
-            self._start_missing()
             if self._searches == 1:  # later callers are served by the search that is under way
-                self._changed.notify_all()
+                self._call()
+            self._start_missing()
         try:
             yield
         finally:
             with self._changed:
                 self._searches -= 1
+
+    def _call(self) -> None:
+        self._calls += 1
+        self._changed.notify_all()
 
     def _is_searching(self) -> bool:
         if self._searches:
@@ -147,7 +152,9 @@ class TopologyMonitor:
 
     def _start_missing(self) -> None:
         for address in self._needed() - self._threads.keys():
-            thread = threading.Thread(target=self._watch, args=(address,), name=f"topology {address}", daemon=True)
+            thread = threading.Thread(
+                target=self._watch, args=(address, self._calls), name=f"topology {address}", daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError as error:  # the process has no room for another thread, or is ending
@@ -155,13 +162,15 @@ class TopologyMonitor:
                 return
             self._threads[address] = thread
 
-    def _watch(self, address: str) -> None:
+    def _watch(self, address: str, calls: int) -> None:
         """Ask one host for as long as that is needed. The body of a thread."""
         observer: Observer | None = None
         tries, reason = 0, ""
-        self._wait_for_first_turn()
+        self._wait_for_first_turn(calls)
         while self._go_on(address):
+            calls = self._calls
             tries = tries + 1 if self._is_searching() else 0
+            refused = False
             try:
                 observer = observer or self._connect_to(address)
                 self._store.publish(observer.observe())
@@ -169,9 +178,12 @@ class TopologyMonitor:
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
                 _give_up(observer)
                 observer, reason = None, _log_news(address, error, reason)
-                tries = max(tries, _A_FULL_PAUSE if isinstance(error, RefusedError) else 1)
+                refused = isinstance(error, RefusedError)
+                tries = max(tries, 1)
                 self._note_failure(address)
-            self._pause(tries, self._pace.searching * (1 if observer else _KNOCKING))
+            self._pause(
+                calls, _A_FULL_PAUSE if refused else tries, self._pace.searching * (1 if observer else _KNOCKING)
+            )
         _give_up(observer)
 
     def _connect_to(self, address: str) -> Observer:
@@ -181,9 +193,11 @@ class TopologyMonitor:
             raise LookupError(f"{address} is no longer a member of the cluster")
         return self._connect(host)
 
-    def _wait_for_first_turn(self) -> None:
+    def _wait_for_first_turn(self, calls: int) -> None:
         # Calm, the session that started this thread has just asked; in a search, the standing connection goes first.
         with self._changed:
+            if self._calls != calls:
+                return
             if not self._is_searching():
                 self._changed.wait(self._pace.calm)
             elif len(self._threads) > 1:
@@ -204,9 +218,11 @@ class TopologyMonitor:
                 self._lost_at = max(self._lost_at, time.monotonic())
         self._store.mark_unavailable(address)
 
-    def _pause(self, tries: int, searching: float) -> None:
+    def _pause(self, calls: int, tries: int, searching: float) -> None:
         with self._changed:
             now = time.monotonic()
+            if self._calls != calls:  # a call came while the host was being asked
+                return
             if self._is_searching():
                 self._settled_at = now + _SETTLING
                 longest = _LONGEST_PAUSE_AWAITED if self._searches and tries < _A_FULL_PAUSE else _LONGEST_PAUSE
@@ -231,5 +247,9 @@ def _log_news(address: str, error: Exception, known: str) -> str:
 
 
 def _give_up(observer: Observer | None) -> None:
-    if observer is not None:
+    if observer is None:
+        return
+    try:
         observer.close()
+    except Exception as error:  # noqa: BLE001 - nobody needs the connection any more, but its thread must live on
+        logger.debug("closing a connection of the monitor: %s", error)
