@@ -7,7 +7,7 @@ driver's cursor itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection, RawCursor
 
 
 class AwsWrapperConnection:
@@ -251,7 +251,7 @@ class AwsWrapperCursor:
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
         bind = object.__setattr__
-        stale = _StaleCursor(self._connection._session.adapter.error(InterfaceError, _STALE.format(reason)))  # noqa: SLF001
+        stale = _StaleCursor(self._connection._session.adapter, reason)  # noqa: SLF001
         lost = self._raw
         bind(self, "_raw", stale)
         for name in ("fetchone", "fetchmany", "fetchall"):
@@ -259,26 +259,26 @@ class AwsWrapperCursor:
         lost.close()  # touches no network: the connection is closed
 
 
-_STALE = "This cursor has ended: {}. Open a new cursor."
-
-
 class _StaleCursor:
     """Stands where the driver's cursor stood, and refuses everything but to be closed."""
 
-    def __init__(self, error: Exception) -> None:
-        self._error = error
+    closed = True
 
-    def refuse(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._error
+    def __init__(self, adapter: DriverAdapter, reason: str) -> None:
+        self._adapter = adapter
+        self._reason = reason
+
+    def refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise self._adapter.error(InterfaceError, f"This cursor has ended: {self._reason}. Open a new cursor.")
 
     def close(self) -> None:
         """Nothing is left to close."""
 
-    def __getattr__(self, name: str) -> Any:
-        raise self._error
+    def __getattr__(self, name: str) -> NoReturn:
+        self.refuse()
 
     def __iter__(self) -> Iterator[Any]:
-        raise self._error
+        self.refuse()
 
     def __repr__(self) -> str:
         return "<a cursor of a lost connection>"
