@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
-from aws_advanced_python_wrapper.cluster.host import address
+from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.database.detection import detect, named
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -26,7 +26,6 @@ from aws_advanced_python_wrapper.parameters import (
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
-    from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
@@ -69,9 +68,8 @@ class Locator:
             cluster = self.cluster = self._settle(dialect, host_id, members)
         observation = cluster.observation(host_id, role, members, at)
         found = cluster.store.publish(observation).find(observation.address)
-        if found is None:
-            raise AwsWrapperError(f"{observation.address} is not a member of its own cluster {cluster!r}")
-        return found
+        # A host that has just joined, or is about to leave, may be missing in its own table: it is no worse for it.
+        return found or HostInfo(cluster.pattern.host(host_id), cluster.port, role, host_id=host_id)
 
     async def _detect(self, ask: Ask) -> Dialect:
         dialect = await detect(self._adapter.code, ask)
