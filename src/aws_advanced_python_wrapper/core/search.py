@@ -28,6 +28,9 @@ T = TypeVar("T")
 _ATTEMPT_LIMIT = 10.0
 # Seconds that further readers have to answer after the first one, so that a choice is left to the strategy.
 _GATHERING = 0.03
+# Seconds that readers have to answer before the writer serves in their place. That a host was lost or has just refused
+# does not shorten it: in a failover all instances restart, and a reader may be back a moment later.
+_PATIENCE_WITH_READERS = 1.0
 
 
 class NoHostFoundError(Exception):
@@ -73,16 +76,25 @@ class HostSearch:
         With `or_writer` the writer serves where no reader has answered, and so does a reader that has become it.
         """
         while True:
-            accept = partial(_readers, since=since, or_writer=or_writer)
-            if await self._wait(since, deadline, accept) is None:
+            if not await self._readers(since, deadline, or_writer=or_writer):
                 raise NoHostFoundError(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
             await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
-            candidates = self.cluster.store.look(accept)
+            look = self.cluster.store.look
+            candidates = look(partial(_readers, since=since)) or (or_writer and look(partial(_anybody, since=since)))
             opened = candidates and await self.attempt(select(candidates), deadline.bounded(self.reader_limit))
             if opened and (or_writer or opened.host.role is HostRole.READER):
                 return opened
             await self._discard(opened or None)
             since = time.monotonic()
+
+    async def _readers(self, since: float, deadline: Deadline, *, or_writer: bool) -> Sequence[HostInfo] | None:
+        if not or_writer:
+            return await self._wait(since, deadline, partial(_readers, since=since))
+        patience = deadline.bounded(_PATIENCE_WITH_READERS)
+        # The writer's standing connection answers first; a reader must be connected to before it can.
+        return await self._wait(since, patience, partial(_readers, since=since)) or await self._wait(
+            since, deadline, partial(_anybody, since=since)
+        )
 
     async def verified_writer(self, since: float, deadline: Deadline) -> HostInfo | None:
         """Wait until a host says after `since` that it is the writer; None past the deadline."""
@@ -114,7 +126,9 @@ def _writer(topology: Topology, *, since: float) -> HostInfo | None:
     return topology.writer if verified_at is not None and verified_at > since else None
 
 
-def _readers(topology: Topology, *, since: float, or_writer: bool) -> list[HostInfo] | None:
-    answered = topology.seen_since(since)
-    readers = [host for host in answered if host.role is HostRole.READER]
-    return readers or (list(answered) if or_writer else None) or None
+def _readers(topology: Topology, *, since: float) -> Sequence[HostInfo] | None:
+    return [host for host in topology.seen_since(since) if host.role is HostRole.READER] or None
+
+
+def _anybody(topology: Topology, *, since: float) -> Sequence[HostInfo] | None:
+    return topology.seen_since(since) or None
