@@ -50,7 +50,10 @@ def install() -> None:
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
     say(f"creating {VENV}")
-    venv.create(VENV, clear=True, with_pip=True)
+    try:
+        venv.create(VENV, clear=True, with_pip=True)
+    except subprocess.CalledProcessError:
+        sys.exit("This Python has no pip for new environments; on Debian and Ubuntu: apt install python3-venv")
     requirements = development_requirements()
     say("installing the driver, its local cluster (PostgreSQL included) and the tools: " + ", ".join(requirements))
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
