@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.instance import Instance, ProxyControls
 from aws_advanced_python_wrapper.local.launch import Control, Launched, wait_gone
 from aws_advanced_python_wrapper.local.places import Place, running, stale
-from aws_advanced_python_wrapper.local.settings import Delays, Settings
+from aws_advanced_python_wrapper.local.settings import Settings
 from aws_advanced_python_wrapper.local.values import Condition, Event, Failover, FailoverKind, Status, Wait
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.resolution import Mode, Resolution
 
 _log = logging.getLogger("aws_advanced_python_wrapper.local")
-_DELAYS = {field.name for field in fields(Delays)}
 
 
 def _ignore(_progress: str) -> None: ...
@@ -49,7 +48,7 @@ class LocalCluster:
     def __init__(
         self, *, resolution: Mode = "auto", progress: Callable[[str], None] | None = None, **settings: Any
     ) -> None:
-        self.settings = _settings(settings)
+        self.settings = Settings.from_keywords(settings)
         self.resolution: Resolution | None = None
         self._mode = resolution
         self._progress = progress or _ignore
@@ -291,15 +290,3 @@ class LocalCluster:
         if not self._card:
             raise LocalClusterError(f"{what} is known when the cluster is up: use it as a context manager")
         return self._card[what]
-
-
-def _settings(given: Mapping[str, Any]) -> Settings:
-    delays = {name: value for name, value in given.items() if name in _DELAYS}
-    rest = {name: value for name, value in given.items() if name not in _DELAYS and value is not None}
-    try:
-        return Settings(**rest, delays=Delays(**delays))
-    except TypeError:
-        known = sorted({field.name for field in fields(Settings)} - {"delays"} | _DELAYS)
-        raise LocalClusterError(
-            f"LocalCluster does not know {sorted(set(given) - set(known))}: there are {', '.join(known)}"
-        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
@@ -87,6 +87,19 @@ class Settings:
     def names(self) -> Names:
         """Return the naming scheme."""
         return Names(self.name, self.domain_hash, self.region)
+
+    @classmethod
+    def from_keywords(cls, given: Mapping[str, Any]) -> Settings:
+        """Take the fields of this class and of `Delays` together; None stands for the default."""
+        delays = {field.name for field in fields(Delays)}
+        known = {field.name for field in fields(cls)} - {"delays"} | delays
+        if unknown := sorted(set(given) - known):
+            raise LocalClusterError(f"LocalCluster does not know {unknown}: there are {', '.join(sorted(known))}")
+        values = {name: value for name, value in given.items() if value is not None}
+        return cls(
+            **{name: value for name, value in values.items() if name not in delays},
+            delays=Delays(**{name: value for name, value in values.items() if name in delays}),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, the password included."""
