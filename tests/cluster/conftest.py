@@ -41,7 +41,11 @@ def eventually() -> Callable[..., object]:
 
 @pytest.fixture
 def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
-    """Return the session's cluster in good order; a writer that hangs is soon found out."""
+    """Return the session's cluster in good order, of which this process knows nothing yet.
+
+    A writer that hangs is soon found out.
+    """
+    release_resources()
     healthy_aurora_postgresql.set_delays(hang_detection=1.0)
     return healthy_aurora_postgresql
 
@@ -62,11 +66,10 @@ def second_cluster(two_instances: LocalCluster) -> LocalCluster:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., AwsWrapperConnection]]:
-    """Return a function that connects to a cluster through the driver; the process knows no cluster before.
+    """Return a function that connects to a cluster through the driver; the connections are closed after the test.
 
     The arguments: the cluster, the host (the writer endpoint unless given), parameters of the driver's.
     """
-    release_resources()
     with ExitStack() as connections:
 
         def connect_to(cluster: LocalCluster, host: str | None = None, **arguments: Any) -> AwsWrapperConnection:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError
 from aws_advanced_python_wrapper.psycopg import connect as connect_by_module
 from cluster.support import at_server, database, login_role, value
 
@@ -45,7 +45,6 @@ class Access:
 
 @pytest.fixture
 def access(cluster: LocalCluster) -> Iterator[Access]:
-    release_resources()
     with login_role(cluster, USER, PASSWORD), database(cluster, DATABASE), ExitStack() as opened:
         yield Access(cluster, cluster.writer_endpoint, cluster.port, opened)
 

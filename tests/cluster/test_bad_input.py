@@ -1,0 +1,213 @@
+"""What cannot work is refused at once, by whom it concerns, in words that help and without secrets."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+import traceback
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import (
+    AwsWrapperConnection,
+    AwsWrapperError,
+    Error,
+    FailoverError,
+    FailoverSuccessError,
+)
+from cluster.support import value
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.support import Connect
+
+SECRET = "s3same-0pen"
+
+
+def refusal(conninfo: str, **arguments: Any) -> psycopg.Error | Error:
+    try:
+        connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, **arguments)
+    except (psycopg.Error, Error) as error:
+        return error
+    connection.close()
+    raise AssertionError("not refused")
+
+
+# Refused by this driver, before anything is sent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"failover_timeout": 3}, r"Unknown .* parameter 'failover_timeout', did you mean 'failover_timeout_sec'"),
+        ({"pasword": SECRET}, r"Unknown connection parameter 'pasword', did you mean 'password'\?"),
+        ({"Plugins": "failover"}, r"Unknown connection parameter 'Plugins', did you mean 'plugins'\?"),
+        ({"topology-monitoring-conect_timeout": 3}, r"did you mean 'connect_timeout'\?"),
+        ({"plugins": "failovr"}, r"No plugin is called 'failovr', did you mean 'failover'\? There are: failover, "),
+        ({"plugins": "failover,nothing_like_it"}, r"No plugin is called 'nothing_like_it'\. There are: failover, "),
+        ({"plugins": [int]}, r"<class 'int'> is not a subclass of aws_advanced_python_wrapper\.core\.plugin\.Plugin"),
+        ({"wrapper_dialect": "aurora-pgg"}, r"No database dialect is called 'aurora-pgg', did you mean 'aurora-pg'\?"),
+        ({"wrapper_driver_dialect": "psycopgg"}, r"No driver dialect is called 'psycopgg', did you mean 'psycopg'\?"),
+        ({"failover_mode": "strict"}, r"'strict' is not accepted, give one of strict_writer, strict_reader"),
+        ({"failover_timeout_sec": "soon"}, r"failover_timeout_sec: 'soon' is not accepted, give a number of "),
+        ({"failover_timeout_sec": -1}, r"Parameter failover_timeout_sec: -1 is not accepted, give .* above 0"),
+        ({"failover_timeout_sec": "nan"}, r"Parameter failover_timeout_sec: 'nan' is not accepted"),
+        ({"topology_refresh_ms": 0}, r"Parameter topology_refresh_ms: 0 is not accepted, give .* from 1"),
+        ({"enable_failover": "perhaps"}, r"Parameter enable_failover: 'perhaps' is not accepted, give true or false"),
+        ({"port": 70000}, r"Parameter port: 70000 is not accepted, give a whole number from 1 up to 65535"),
+        ({"failover_reader_host_selector_strategy": "ramdom"}, r"'ramdom', did you mean 'random'\?"),
+        ({"cluster_instance_host_pattern": "no-mark.example.com"}, r"cluster_instance_host_pattern"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_parameters_is_explained(
+    cluster: LocalCluster, arguments: dict[str, Any], message: str
+) -> None:
+    error = refusal(
+        cluster.conninfo(plugins="failover") if "plugins" not in arguments else cluster.conninfo(), **arguments
+    )
+    assert isinstance(error, AwsWrapperError)
+    with pytest.raises(AwsWrapperError, match=message):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "message"),
+    [
+        ("dbname=app", "No host to connect to: give host=, best the cluster endpoint"),
+        ("", "No host to connect to"),
+        ("host=", "No host to connect to"),
+        (f"host=db password={SECRET} {SECRET}", "position 30: expected '='|position .*: expected"),
+        (f"host=db password='{SECRET}", "expected a single quote that closes the one at position"),
+        (f"postgresql://user:{SECRET}%zz@db/app", "expected two hexadecimal digits"),
+        (f"postgresql://user:{SECRET}@x@db/app", "expected one '@' only before the host"),
+        (f"mysql://user:{SECRET}@db/app", "a URL has to begin with postgresql:// or postgres://"),
+        ("jdbc:postgresql://db/app", "Connection string"),
+    ],
+)
+def test_a_malformed_connection_string_is_explained_without_its_text(conninfo: str, message: str) -> None:
+    error = refusal(conninfo)
+    assert isinstance(error, AwsWrapperError)
+    with pytest.raises(AwsWrapperError, match=message):
+        raise error
+    assert SECRET not in "".join(traceback.format_exception_only(error))
+
+
+@pytest.mark.parametrize("target", [None, "psycopg", 3])
+def test_a_missing_connect_function_is_explained(cluster: LocalCluster, target: Any) -> None:
+    with pytest.raises(AwsWrapperError, match=r"connect\(psycopg\.Connection\.connect, \.\.\.\)"):
+        AwsWrapperConnection.connect(target, cluster.conninfo())
+
+
+def test_a_connect_function_of_nobody_knows_which_driver_is_explained(cluster: LocalCluster) -> None:
+    def mine(**arguments: Any) -> Any:
+        return psycopg.connect(**arguments)
+
+    with pytest.raises(AwsWrapperError, match="name the driver with wrapper_driver_dialect"):
+        AwsWrapperConnection.connect(mine, cluster.conninfo())
+    with AwsWrapperConnection.connect(mine, cluster.conninfo(), wrapper_driver_dialect="psycopg") as connection:
+        assert value(connection, "SELECT 1") == 1
+
+
+# Refused by the network or the server: psycopg's own error, as without this driver
+
+
+def assert_as_psycopg_says_it(conninfo: str, **arguments: Any) -> psycopg.Error:
+    with pytest.raises(psycopg.Error) as bare:
+        psycopg.connect(conninfo).close()
+    began = time.monotonic()
+    error = refusal(conninfo, **arguments)
+    assert time.monotonic() - began < 20
+    assert type(error) is bare.type
+    assert not isinstance(error, Error)
+    assert error.sqlstate == bare.value.sqlstate
+    assert without_ports(str(error)) == without_ports(str(bare.value))
+    return error
+
+
+def without_ports(text: str) -> list[str]:
+    return [word for word in text.split() if "@" not in word]
+
+
+@pytest.mark.parametrize("plugins", ["failover", ""])
+@pytest.mark.parametrize("host", ["nobody-there.invalid", "gone.cluster-c1x2y3z4abcd.us-east-2.rds.amazonaws.com"])
+def test_a_host_that_does_not_resolve(cluster: LocalCluster, host: str, plugins: str) -> None:
+    error = assert_as_psycopg_says_it(cluster.conninfo(host), plugins=plugins)
+    assert isinstance(error, psycopg.OperationalError)
+
+
+@pytest.mark.parametrize("plugins", ["failover", ""])
+@pytest.mark.parametrize("host", ["127.0.0.1", "writer endpoint", "instance endpoint"])
+def test_a_closed_port(cluster: LocalCluster, host: str, plugins: str) -> None:
+    names = {"writer endpoint": cluster.writer_endpoint, "instance endpoint": cluster.writer.host}
+    with closing(socket.create_server(("127.0.0.1", 0))) as reserved:
+        port = reserved.getsockname()[1]
+    error = assert_as_psycopg_says_it(cluster.conninfo(names.get(host, host), port=port), plugins=plugins)
+    assert "refused" in str(error)
+
+
+def test_a_closed_port_with_failover_at_connect_where_the_cluster_is_unknown(cluster: LocalCluster) -> None:
+    cluster.writer.proxy.refuse()
+    error = assert_as_psycopg_says_it(cluster.conninfo(cluster.writer.host), enable_connect_failover=True)
+    assert "refused" in str(error)
+
+
+@pytest.mark.parametrize("plugins", ["failover", ""])
+def test_a_wrong_password(cluster: LocalCluster, plugins: str) -> None:
+    error = assert_as_psycopg_says_it(cluster.conninfo(password=SECRET), plugins=plugins)
+    assert "password authentication failed" in str(error)
+    assert SECRET not in str(error)
+
+
+def test_a_wrong_password_in_a_process_that_knows_the_cluster(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster)
+    error = assert_as_psycopg_says_it(cluster.conninfo(password=SECRET))
+    assert "password authentication failed" in str(error)
+    assert value(connection, "SELECT 1") == 1
+
+
+def test_a_wrong_password_with_failover_at_connect(cluster: LocalCluster, connect: Connect) -> None:
+    connect(cluster)
+    error = assert_as_psycopg_says_it(cluster.conninfo(password=SECRET), enable_connect_failover=True)
+    assert not isinstance(error, FailoverError)
+
+
+@pytest.mark.parametrize("plugins", ["failover", ""])
+def test_an_unknown_database(cluster: LocalCluster, plugins: str) -> None:
+    error = assert_as_psycopg_says_it(cluster.conninfo(dbname="nowhere"), plugins=plugins)
+    assert 'database "nowhere" does not exist' in str(error)
+
+
+def test_an_unknown_user(cluster: LocalCluster) -> None:
+    assert_as_psycopg_says_it(cluster.conninfo(user="nobody"))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"sslmode": "impossible"}, {"sslrootcert": "/nowhere", "sslmode": "verify-full"}, {"gssencmode": "x"}],
+)
+def test_what_only_libpq_can_judge(cluster: LocalCluster, parameters: dict[str, str]) -> None:
+    assert_as_psycopg_says_it(cluster.conninfo(**parameters))
+
+
+# Secrets
+
+
+def test_no_password_is_ever_shown(cluster: LocalCluster, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    password = cluster.password
+    connection = connect(cluster, **{"topology_refresh_ms": 50, "topology-monitoring-password": password})
+    cluster.failover(wait="all")
+    with pytest.raises(FailoverSuccessError) as caught:
+        connection.execute("SELECT 1")
+    shown = "".join(traceback.format_exception(caught.value))
+    session = connection._session
+    things = [connection, connection.cursor(), session, session.settings, session.cluster, session.credentials]
+    texts = [shown, caplog.text, *map(repr, things), *map(str, things), repr(vars(session.cluster or session))]
+    refused = refusal(cluster.conninfo(password=SECRET))
+    texts += [str(refused), repr(refused), caplog.text]
+    assert "failing over" in caplog.text
+    assert not [text for text in texts if password in text or SECRET in text]
