@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Seconds that an attempt may take to connect to the writer that the monitor knows.
+_ATTEMPT_LIMIT = 5.0
+# Seconds that the hosts have to name another writer, before DNS is followed and its error is the program's.
+_DOUBT = 1.0
+
 
 class FailoverPlugin(Plugin):
     """The plugin `failover`; `failover_v2` and `failover2` are other names of it."""
@@ -73,7 +78,7 @@ class FailoverPlugin(Plugin):
             return await self._find(began)
 
     async def _connect_to_writer(self, host: HostInfo, proceed: ConnectNext, began: float) -> Opened:
-        opened = await self._connect_past_dns() or await proceed(host)
+        opened = await self._connect_past_dns(began) or await proceed(host)
         if self.session.cluster is None or opened.host.role is HostRole.WRITER:
             return opened
         logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
@@ -83,17 +88,21 @@ class FailoverPlugin(Plugin):
         except NoHostFoundError as error:
             raise self._failed(str(error)) from None
 
-    async def _connect_past_dns(self) -> Opened | None:
-        """Connect to the instance that the monitor knows to be the writer; None if it does not, or was wrong."""
+    async def _connect_past_dns(self, began: float) -> Opened | None:
+        """Connect to the instance that the monitor knows to be the writer; None if it knows none.
+
+        Where that one is not reached, or is not the writer any more, the hosts are given a moment to name another.
+        """
         cluster = self.session.cluster
         topology = cluster.store.current if cluster and cluster.monitor.is_watching else None
         if topology is None or topology.writer is None or topology.writer_verified_at is None:
             return None
-        opened = await self._search().attempt(topology.writer, Deadline.after(self._timeout))
-        if opened and opened.host.role is not HostRole.WRITER:
-            await self.session.discard(opened.raw)
-            return None
-        return opened
+        search = self._search()
+        opened = await search.attempt_writer(topology.writer, Deadline.after(_ATTEMPT_LIMIT))
+        if opened:
+            return opened
+        writer = await search.verified_writer(began, Deadline.after(_DOUBT))
+        return await search.attempt_writer(writer, Deadline.after(_ATTEMPT_LIMIT)) if writer else None
 
     def _is_writer_endpoint(self, host: HostInfo) -> bool:
         session = self.session

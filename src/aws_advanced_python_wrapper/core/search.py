@@ -55,10 +55,9 @@ class HostSearch:
             host = await self.verified_writer(since, deadline)
             if host is None:
                 raise NoHostFoundError("no host of the cluster said in time that it is the writer")
-            opened = await self.attempt(host, deadline.bounded(_ATTEMPT_LIMIT))
-            if opened and opened.host.role is HostRole.WRITER:
+            opened = await self.attempt_writer(host, deadline.bounded(_ATTEMPT_LIMIT))
+            if opened:
                 return opened
-            await self._discard(opened)
             since = time.monotonic()
             if self.writer_pause:
                 await self.session.io.sleep(min(self.writer_pause, deadline.remaining()))
@@ -99,6 +98,14 @@ class HostSearch:
     async def verified_writer(self, since: float, deadline: Deadline) -> HostInfo | None:
         """Wait until a host says after `since` that it is the writer; None past the deadline."""
         return await self._wait(since, deadline, partial(_writer, since=since))
+
+    async def attempt_writer(self, host: HostInfo, deadline: Deadline) -> Opened | None:
+        """Connect to a host; None if it cannot be reached, or does not say that it is the writer."""
+        opened = await self.attempt(host, deadline)
+        if opened and opened.host.role is HostRole.WRITER:
+            return opened
+        await self._discard(opened)
+        return None
 
     async def attempt(self, host: HostInfo, deadline: Deadline) -> Opened | None:
         """Connect to a host; None if it cannot be reached. Any other error of the driver's is raised."""
