@@ -130,10 +130,10 @@ class Background(threading.Thread):
         return self._value
 
 
-def program(code: str, *arguments: object, timeout: float = PATIENCE) -> str:
-    """Run a Python program in a process of its own, warnings being errors, and return what it printed."""
+def program(code: str, *arguments: object, warnings: str = "error", timeout: float = PATIENCE) -> str:
+    """Run a Python program in a process of its own and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, arguments)],
+        [sys.executable, "-W", warnings, "-c", textwrap.dedent(code), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
