@@ -1,0 +1,261 @@
+"""The driver starts with its first connection, and never keeps a program from ending, forking or resting."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
+from cluster.support import (
+    PATIENCE,
+    assert_on_true_writer,
+    at_server,
+    driver_threads,
+    eventually,
+    program,
+    value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.support import Connect
+
+
+def test_importing_the_package_starts_nothing() -> None:
+    code = """
+        import os, sys, threading
+        import aws_advanced_python_wrapper
+        print([thread.name for thread in threading.enumerate()])
+        print(len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1)
+        print(sorted({"psycopg", "mysql", "boto3", "botocore", "opentelemetry", "asyncio", "ssl"} & set(sys.modules)))
+        """
+    assert program(code).splitlines() == ["['MainThread']", "1", "[]"]
+
+
+CONNECT = """
+    import os, sys, threading, time
+    import psycopg
+    from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
+
+    def connect(**arguments):
+        arguments = {"autocommit": True, **arguments}
+        return AwsWrapperConnection.connect(psycopg.Connection.connect, sys.argv[1], **arguments)
+    """
+
+
+@contextmanager
+def talking_program(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that tells by a line that it is ready, and reads a line before it goes on."""
+    code = textwrap.dedent(CONNECT) + textwrap.dedent(code)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            assert process.stdout.readline().strip() == "ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def seconds_to_exit(process: subprocess.Popen[str]) -> float:
+    assert process.stdin
+    began = time.monotonic()
+    process.stdin.write("go on\n")
+    process.stdin.flush()
+    assert process.wait(PATIENCE) == 0
+    return time.monotonic() - began
+
+
+MANY_CONNECTIONS = """
+    connections = [connect(topology_refresh_ms=50) for _ in range(5)]
+    print("ready", flush=True)
+    input()
+    """
+ALSO_SEARCHING = """
+    connection = connect(topology_refresh_ms=50)
+    other = connect(topology_refresh_ms=50)
+    def use():
+        while True:
+            other.execute("SELECT 1")
+            time.sleep(0.01)
+    threading.Thread(target=use, daemon=True).start()
+    print("ready", flush=True)
+    input()
+    """
+
+
+@pytest.mark.parametrize("code", [MANY_CONNECTIONS, ALSO_SEARCHING], ids=["idle", "in use"])
+@pytest.mark.parametrize("state", ["healthy", "frozen", "hanging network", "killed"])
+def test_a_program_ends_without_delay(cluster: LocalCluster, code: str, state: str) -> None:
+    with talking_program(code, cluster.conninfo()) as process:
+        query = "SELECT count(*) > 5 FROM pg_stat_activity WHERE usename = 'admin'"
+        if code == MANY_CONNECTIONS:
+            eventually(lambda: at_server(cluster, cluster.writer.name, query))  # the monitor's connection is there too
+        for instance in cluster.instances:
+            if state == "frozen":
+                cluster.pause(instance)
+            elif state == "hanging network":
+                instance.proxy.blackhole()
+            elif state == "killed":
+                cluster.kill(instance)
+        time.sleep(0.2)  # the monitor meets it
+        assert seconds_to_exit(process) < 5
+
+
+def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster) -> None:
+
+    connections = [
+        AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), topology_refresh_ms=50)
+        for _ in range(3)
+    ]
+    assert driver_threads()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # psycopg says that they ought to be closed
+        connections.clear()
+        gc.collect()
+    eventually(lambda: not driver_threads())
+    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'admin'"
+    eventually(lambda: at_server(cluster, cluster.writer.name, query) == 0)
+
+
+def test_closed_connections_end_the_threads_of_the_monitor(cluster: LocalCluster, connect: Connect) -> None:
+    first, second = (connect(cluster, topology_refresh_ms=50) for _ in range(2))
+    first.close()
+    time.sleep(0.2)
+    assert driver_threads()
+    second.close()
+    eventually(lambda: not driver_threads())
+
+
+def test_the_threads_return_with_the_next_connection(cluster: LocalCluster, connect: Connect) -> None:
+    connect(cluster, topology_refresh_ms=50).close()
+    eventually(lambda: not driver_threads())
+    connection = connect(cluster, topology_refresh_ms=50)
+    assert driver_threads()
+    cluster.failover()
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert_on_true_writer(cluster, connection)
+
+
+def test_a_forked_child_fails_over_and_leaves_the_parent_alone(cluster: LocalCluster) -> None:
+    code = textwrap.dedent(CONNECT) + textwrap.dedent(
+        """
+        import signal
+
+        def lose(connection):
+            try:
+                connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            except FailoverSuccessError:
+                assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+                return "failed over"
+
+        parent = connect(topology_refresh_ms=20)
+        backend = parent.info.backend_pid
+        child = os.fork()
+        if not child:
+            signal.alarm(30)
+            del parent
+            with connect(topology_refresh_ms=20) as own:
+                assert [thread.name for thread in threading.enumerate()][1:], "the monitor of the child"
+                assert lose(own) == "failed over"
+            sys.exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert parent.execute("SELECT pg_backend_pid()").fetchone() == (backend,)
+        print(lose(parent))
+        parent.close()
+        """
+    )
+    assert program(code, cluster.conninfo(), warnings="ignore") == "failed over"
+
+
+def test_children_forked_at_any_moment_start_clean(cluster: LocalCluster) -> None:
+    code = textwrap.dedent(CONNECT) + textwrap.dedent(
+        """
+        import signal
+
+        parent = connect(topology_refresh_ms=1)
+        for number in range(20):
+            time.sleep(0.003)
+            child = os.fork()
+            if not child:
+                signal.alarm(30)
+                own = connect()
+                own.execute("SELECT 1")
+                own.close()
+                os._exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        parent.execute("SELECT 1")
+        parent.close()
+        print("all clean")
+        """
+    )
+    assert program(code, cluster.conninfo(), warnings="ignore") == "all clean"
+
+
+def test_after_release_resources_everything_works_again(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster)
+    release_resources()
+    eventually(lambda: not driver_threads())
+    assert value(connection, "SELECT 1") == 1
+    cluster.failover(wait="all")
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert_on_true_writer(cluster, connection)
+    release_resources()
+    release_resources()
+    another = connect(cluster)
+    assert_on_true_writer(cluster, another)
+    cluster.failover(wait="all")
+    for each in (connection, another):
+        with pytest.raises(FailoverSuccessError):
+            each.execute("SELECT 1")
+        assert_on_true_writer(cluster, each)
+
+
+@pytest.mark.parametrize("after", ["connecting", "a failover", "the loss of all hosts"])
+def test_an_idle_process_rests(cluster: LocalCluster, after: str) -> None:
+    code = """
+        connection = connect(failover_timeout_sec=1)
+        print("ready", flush=True)
+        input()
+        if sys.argv[2] != "connecting":
+            try:
+                connection.execute("SELECT 1")
+            except psycopg.OperationalError as error:
+                assert type(error).__name__.startswith("Failover"), error
+        time.sleep(0.5)
+        before = os.times()
+        time.sleep(2)
+        now = os.times()
+        used = now.user + now.system - before.user - before.system
+        assert used < 0.3, used
+        """
+    with talking_program(code, cluster.conninfo(), after) as process:
+        if after == "a failover":
+            cluster.failover()
+        elif after == "the loss of all hosts":
+            for instance in cluster.instances:
+                cluster.kill(instance)
+        seconds_to_exit(process)
+
+
+def test_an_idle_process_asks_little_of_the_servers(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster)
+    for reader in cluster.readers:
+        assert reader.connections == 0
+    assert cluster.writer.connections == 1, "the monitor connects when it first has something to ask"
+    connection.close()
