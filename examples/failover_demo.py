@@ -12,8 +12,7 @@ import psycopg
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
-from aws_advanced_python_wrapper.local import LocalCluster
-from aws_advanced_python_wrapper.local.timeline import Timeline
+from aws_advanced_python_wrapper.local import LocalCluster, Timeline
 
 INSERT = "INSERT INTO numbered_rows VALUES (%s, aurora_db_instance_identifier()) ON CONFLICT DO NOTHING"
 

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.cluster import LocalCluster
     from aws_advanced_python_wrapper.local.errors import LocalClusterError
     from aws_advanced_python_wrapper.local.instance import Instance
+    from aws_advanced_python_wrapper.local.timeline.timeline import Timeline
     from aws_advanced_python_wrapper.local.values import Event, Failover
 
-__all__ = ["Event", "Failover", "Instance", "LocalCluster", "LocalClusterError"]
+__all__ = ["Event", "Failover", "Instance", "LocalCluster", "LocalClusterError", "Timeline"]
 
 # Imported on first use: pytest loads the plugin of this package in every run, every cluster starts a reaper.
 _HOMES = {
@@ -20,6 +21,7 @@ _HOMES = {
     "Instance": "instance",
     "Event": "values",
     "Failover": "values",
+    "Timeline": "timeline.timeline",
 }
 
 

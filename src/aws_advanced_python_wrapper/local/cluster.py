@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.local.resolution import Mode, Resolution
+    from aws_advanced_python_wrapper.local.names.resolution import Mode, Resolution
 
 _log = logging.getLogger("aws_advanced_python_wrapper.local")
 

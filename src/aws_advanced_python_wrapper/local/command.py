@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from aws_advanced_python_wrapper.local import places, reaper, resolution
+from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.names import resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

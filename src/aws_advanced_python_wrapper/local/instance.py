@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.proxy import Counters
+from aws_advanced_python_wrapper.local.proxy.proxy import Counters
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.launch import Control

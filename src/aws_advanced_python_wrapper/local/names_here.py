@@ -9,8 +9,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local import places, resolution
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+from aws_advanced_python_wrapper.local import places
+from aws_advanced_python_wrapper.local.names import resolution
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 
 if TYPE_CHECKING:
     from pathlib import Path

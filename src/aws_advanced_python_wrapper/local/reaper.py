@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from aws_advanced_python_wrapper.local.processes import kill_servers
+from aws_advanced_python_wrapper.local.postgresql.processes import kill_servers
 
 _DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -38,7 +38,7 @@ def clean_up(directory: Path, hosts_file: Path) -> None:
 
 def _forget_names(directory: Path, hosts_file: Path) -> None:
     # Imported only now: the reaper usually has nothing to do and should cost nothing.
-    from aws_advanced_python_wrapper.local.hosts_file import HostsFile, read  # noqa: PLC0415
+    from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, read  # noqa: PLC0415
     from aws_advanced_python_wrapper.local.places import Place, is_locked  # noqa: PLC0415
 
     if not hosts_file.exists() or directory in hosts_file.parents:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.names import Names, random_hash
+from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
 
 Tls = Literal["allow", "require", "off"]
 MOST_INSTANCES = 15

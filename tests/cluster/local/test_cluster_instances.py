@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.local import Instance, LocalCluster, LocalClusterError
-from aws_advanced_python_wrapper.local.hosts_file import read
+from aws_advanced_python_wrapper.local.names.hosts_file import read
 
 Eventually = Callable[..., Any]
 

@@ -237,7 +237,7 @@ def test_servers_that_the_other_user_cannot_reach_are_copied(
 ) -> None:
     import shutil
 
-    from aws_advanced_python_wrapper.local.installation import _packaged
+    from aws_advanced_python_wrapper.local.postgresql.installation import _packaged
 
     package = _packaged(16).parent.parent
     hidden = tmp_path / package.name

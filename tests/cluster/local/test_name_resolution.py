@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aws_advanced_python_wrapper.local import namespace
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile, probe_name
+from aws_advanced_python_wrapper.local.names import namespace
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, probe_name
 
 FOLLOW = """
 import asyncio, socket, subprocess, sys, time

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.local.proxy import Counters
+from aws_advanced_python_wrapper.local.proxy.proxy import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

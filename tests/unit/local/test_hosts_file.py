@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws_advanced_python_wrapper.local import hosts_file
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile, look_up, probe_name, read, record
+from aws_advanced_python_wrapper.local.names import hosts_file
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, look_up, probe_name, read, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,7 @@ def test_a_foreign_file_has_no_probe_name(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 
 hosts, number = HostsFile(Path(sys.argv[1])), sys.argv[2]
 for turn in range(300):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalClusterError
-from aws_advanced_python_wrapper.local.dns import Records
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile, read
-from aws_advanced_python_wrapper.local.names import Names
-from aws_advanced_python_wrapper.local.topology import Row, TopologyTables
+from aws_advanced_python_wrapper.local.names.dns import Records
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, read
+from aws_advanced_python_wrapper.local.names.naming import Names
+from aws_advanced_python_wrapper.local.supervisor.topology import Row, TopologyTables
 
 if TYPE_CHECKING:
     from pathlib import Path

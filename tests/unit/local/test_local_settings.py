@@ -11,11 +11,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, addresses, configuration, conninfo
-from aws_advanced_python_wrapper.local.configuration import Source
-from aws_advanced_python_wrapper.local.names import Names, random_hash
+from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, conninfo
+from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
+from aws_advanced_python_wrapper.local.postgresql import configuration
+from aws_advanced_python_wrapper.local.postgresql.configuration import Source
+from aws_advanced_python_wrapper.local.postgresql.sql_surface import identifier, literal
 from aws_advanced_python_wrapper.local.settings import Delays, Settings
-from aws_advanced_python_wrapper.local.sql_surface import identifier, literal
+from aws_advanced_python_wrapper.local.supervisor import addresses
 
 NAMES = Names("demo", "c1x2y3z4abcd", "us-east-2")
 NASTY = ["plain", "two words", "it's", 'a "quoted" one', "back\\slash", "\\'", "ümlaut", "a=b"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws_advanced_python_wrapper.local.certificates import Authority
-from aws_advanced_python_wrapper.local.proxy import Counters, Proxy
+from aws_advanced_python_wrapper.local.proxy.certificates import Authority
+from aws_advanced_python_wrapper.local.proxy.proxy import Counters, Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

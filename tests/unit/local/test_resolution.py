@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.local import namespace, resolution
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile, probe_name
-from aws_advanced_python_wrapper.local.resolution import ResolutionError
+from aws_advanced_python_wrapper.local.names import namespace, resolution
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, probe_name
+from aws_advanced_python_wrapper.local.names.resolution import ResolutionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,8 +220,8 @@ def namespaces(hosts: HostsFile) -> None:
 ENTER = """
 import logging, os, socket, subprocess, sys
 from pathlib import Path
-from aws_advanced_python_wrapper.local import resolution
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
+from aws_advanced_python_wrapper.local.names import resolution
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 logging.basicConfig(level=logging.INFO)
 hosts = HostsFile(Path(sys.argv[1]))
 """

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.proxy_link import Link
-from aws_advanced_python_wrapper.local.proxy_way import Conditions
+from aws_advanced_python_wrapper.local.proxy.link import Link
+from aws_advanced_python_wrapper.local.proxy.way import Conditions
 
 if TYPE_CHECKING:
     import ssl

@@ -19,16 +19,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.local import changes, installation, places, reaper
-from aws_advanced_python_wrapper.local.configuration import SUPERUSER
-from aws_advanced_python_wrapper.local.control_server import ControlServer
-from aws_advanced_python_wrapper.local.controller import ClusterController
+from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-from aws_advanced_python_wrapper.local.node import Credentials
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 from aws_advanced_python_wrapper.local.places import Place
+from aws_advanced_python_wrapper.local.postgresql import installation
+from aws_advanced_python_wrapper.local.postgresql.configuration import SUPERUSER
+from aws_advanced_python_wrapper.local.postgresql.node import Credentials
+from aws_advanced_python_wrapper.local.postgresql.template import Template
 from aws_advanced_python_wrapper.local.settings import Settings
-from aws_advanced_python_wrapper.local.template import Template
+from aws_advanced_python_wrapper.local.supervisor import changes
+from aws_advanced_python_wrapper.local.supervisor.control_server import ControlServer
+from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

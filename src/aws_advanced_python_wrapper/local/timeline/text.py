@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.timeline_story import Story
+    from aws_advanced_python_wrapper.local.timeline.story import Story
 
 _WIDTH = 72
 

@@ -6,12 +6,12 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.topology import Row
+from aws_advanced_python_wrapper.local.supervisor.topology import Row
 from aws_advanced_python_wrapper.local.values import Condition, Role, State
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.node import Node
-    from aws_advanced_python_wrapper.local.proxy import Proxy
+    from aws_advanced_python_wrapper.local.postgresql.node import Node
+    from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
 
 
 class Member:

@@ -6,16 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local import replication
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.supervisor import replication
 from aws_advanced_python_wrapper.local.values import Event, Failover, FailoverKind
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_advanced_python_wrapper.local.controller import ClusterController
-    from aws_advanced_python_wrapper.local.member import Member
+    from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
+    from aws_advanced_python_wrapper.local.supervisor.member import Member
 
 _TICK = 0.002
 _PROMOTION_TIMEOUT = 30.0

@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.local import changes, replication
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.failover import fail_over
-from aws_advanced_python_wrapper.local.names import check_label
+from aws_advanced_python_wrapper.local.names.naming import check_label
+from aws_advanced_python_wrapper.local.supervisor import changes, replication
+from aws_advanced_python_wrapper.local.supervisor.failover import fail_over
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from aws_advanced_python_wrapper.local.controller import ClusterController
+    from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
     from aws_advanced_python_wrapper.local.values import FailoverKind
 
 _PROXY_CONTROLS = {

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local import sql_surface
-from aws_advanced_python_wrapper.local.configuration import HBA, SUPERUSER
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.processes import spawn
+from aws_advanced_python_wrapper.local.postgresql import sql_surface
+from aws_advanced_python_wrapper.local.postgresql.configuration import HBA, SUPERUSER
+from aws_advanced_python_wrapper.local.postgresql.processes import spawn
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_advanced_python_wrapper.local.installation import Installation
+    from aws_advanced_python_wrapper.local.postgresql.installation import Installation
     from aws_advanced_python_wrapper.local.settings import Settings
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local import replication
-from aws_advanced_python_wrapper.local.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.names import check_label
+from aws_advanced_python_wrapper.local.names.naming import check_label
+from aws_advanced_python_wrapper.local.supervisor import replication
+from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController, cancel_background
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.member import Member
-    from aws_advanced_python_wrapper.local.template import Template
+    from aws_advanced_python_wrapper.local.postgresql.template import Template
+    from aws_advanced_python_wrapper.local.supervisor.member import Member
 
 
 async def start_cluster(cluster: ClusterController, template: Template, superuser_password: str) -> None:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from aws_advanced_python_wrapper.local import processes
-from aws_advanced_python_wrapper.local.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.postgresql import processes
+from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aws_advanced_python_wrapper.local.member import Member
+    from aws_advanced_python_wrapper.local.supervisor.member import Member
 
 _TICK = 0.005
 _FOLLOWERS = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"

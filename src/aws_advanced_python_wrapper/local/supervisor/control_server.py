@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.operations import Operations
+from aws_advanced_python_wrapper.local.supervisor.operations import Operations
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aws_advanced_python_wrapper.local.controller import ClusterController
+    from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
 
 
 class ControlServer:

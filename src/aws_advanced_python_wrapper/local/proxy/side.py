@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
-from aws_advanced_python_wrapper.local.proxy_way import End
+from aws_advanced_python_wrapper.local.proxy.way import End
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from aws_advanced_python_wrapper.local import configuration, processes, template
-from aws_advanced_python_wrapper.local.configuration import REPLICATION_FILE, SUPERUSER, Source
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.postgresql import configuration, processes, template
+from aws_advanced_python_wrapper.local.postgresql.configuration import REPLICATION_FILE, SUPERUSER, Source
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import Popen
 
-    from aws_advanced_python_wrapper.local.installation import Installation
+    from aws_advanced_python_wrapper.local.postgresql.installation import Installation
 
 _TICK = 0.005
 _STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}

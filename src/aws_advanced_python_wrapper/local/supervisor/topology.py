@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.sql_surface import TOPOLOGY_FILE
+from aws_advanced_python_wrapper.local.postgresql.sql_surface import TOPOLOGY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aws_advanced_python_wrapper.local.node import Node
+    from aws_advanced_python_wrapper.local.postgresql.node import Node
 
 
 @dataclass(frozen=True, slots=True)

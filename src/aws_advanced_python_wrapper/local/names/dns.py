@@ -10,8 +10,8 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-    from aws_advanced_python_wrapper.local.names import Names
+    from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
+    from aws_advanced_python_wrapper.local.names.naming import Names
 
 _ROTATION = 1.0
 

@@ -7,13 +7,13 @@ import ssl
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.local.postgresql_opening import ends_login, next_step
-from aws_advanced_python_wrapper.local.proxy_side import Side
-from aws_advanced_python_wrapper.local.proxy_tls import TlsEnd
-from aws_advanced_python_wrapper.local.proxy_way import Conditions, End, Way
+from aws_advanced_python_wrapper.local.proxy.postgresql_opening import ends_login, next_step
+from aws_advanced_python_wrapper.local.proxy.side import Side
+from aws_advanced_python_wrapper.local.proxy.tls import TlsEnd
+from aws_advanced_python_wrapper.local.proxy.way import Conditions, End, Way
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.postgresql_opening import Step
+    from aws_advanced_python_wrapper.local.proxy.postgresql_opening import Step
 
 
 class Observer(Protocol):

@@ -7,15 +7,16 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local import addresses, configuration
-from aws_advanced_python_wrapper.local.certificates import Authority
-from aws_advanced_python_wrapper.local.dns import Records
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.member import Member
-from aws_advanced_python_wrapper.local.node import Credentials, Node
-from aws_advanced_python_wrapper.local.proxy import Proxy
+from aws_advanced_python_wrapper.local.names.dns import Records
+from aws_advanced_python_wrapper.local.postgresql import configuration
+from aws_advanced_python_wrapper.local.postgresql.node import Credentials, Node
+from aws_advanced_python_wrapper.local.proxy.certificates import Authority
+from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
 from aws_advanced_python_wrapper.local.settings import MOST_INSTANCES, Settings
-from aws_advanced_python_wrapper.local.topology import TopologyTables
+from aws_advanced_python_wrapper.local.supervisor import addresses
+from aws_advanced_python_wrapper.local.supervisor.member import Member
+from aws_advanced_python_wrapper.local.supervisor.topology import TopologyTables
 from aws_advanced_python_wrapper.local.values import Event, Status
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aws_advanced_python_wrapper.local.hosts_file import HostsFile
-    from aws_advanced_python_wrapper.local.installation import Installation
+    from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
+    from aws_advanced_python_wrapper.local.postgresql.installation import Installation
 
 _WATCH_INTERVAL = 0.05
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.sql_surface import (
+from aws_advanced_python_wrapper.local.postgresql.sql_surface import (
     EXTENSIONS,
     EXTENSIONS_SETTING,
     INSTANCE_SETTING,

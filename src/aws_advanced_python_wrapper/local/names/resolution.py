@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from aws_advanced_python_wrapper.local import namespace
-from aws_advanced_python_wrapper.local.hosts_file import look_up, probe_name
-from aws_advanced_python_wrapper.local.resolver_hook import ResolverHook
+from aws_advanced_python_wrapper.local.names import namespace
+from aws_advanced_python_wrapper.local.names.hosts_file import look_up, probe_name
+from aws_advanced_python_wrapper.local.names.resolver_hook import ResolverHook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

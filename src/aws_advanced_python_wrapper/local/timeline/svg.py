@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aws_advanced_python_wrapper.local.timeline_story import Story
+    from aws_advanced_python_wrapper.local.timeline.story import Story
 
 _LEFT, _TOP, _LANE, _BAR = 150, 70, 40, 22  # pixels
 _WORD = 50  # pixels that the word "writer" needs

@@ -1,0 +1,1 @@
+"""The names of a cluster, and how they resolve in programs."""

@@ -1,0 +1,1 @@
+"""PostgreSQL servers: finding, making, configuring and running them."""

@@ -1,0 +1,1 @@
+"""What stands between clients and a server: faults, TLS, counters."""

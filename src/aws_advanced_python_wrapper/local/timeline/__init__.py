@@ -1,0 +1,1 @@
+"""A record of a rehearsal, and pictures of it."""
