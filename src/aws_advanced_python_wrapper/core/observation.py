@@ -38,16 +38,17 @@ class MonitorCredentials:
         self.key = repr(sorted(self._settings.driver.items()))
 
     def observe(self, host: HostInfo) -> HostObserver:
-        """Open a connection to a host; raises `RefusedError` if the server does not accept these credentials."""
+        """Open a connection to a host; raises `RefusedError` if that cannot succeed with these settings.
+
+        Be it the user, the password, the database or TLS: another session's settings may do better.
+        """
         arguments = self._adapter.arguments(self._settings, host.host, host.port)
         try:
             raw = run(self._adapter.open(BlockingIo(), arguments))
         except self._adapter.errors.Error as error:
-            if self._adapter.classify(error) is ErrorKind.LOGIN:
-                raise RefusedError(
-                    f"{host.address} does not accept the credentials of user {self._settings.user!r}"
-                ) from error
-            raise
+            if self._adapter.classify(error) is ErrorKind.NETWORK:
+                raise
+            raise RefusedError(f"{host.address} refuses user {self._settings.user!r}: {error}") from error
         timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
         return HostObserver(self._adapter, raw, self._cluster, timeout)
 
