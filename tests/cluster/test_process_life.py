@@ -117,10 +117,8 @@ def test_a_program_ends_without_delay(cluster: LocalCluster, code: str, state: s
 
 def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster) -> None:
 
-    connections = [
-        AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), topology_refresh_ms=50)
-        for _ in range(3)
-    ]
+    conninfo = cluster.conninfo(topology_refresh_ms=50)
+    connections = [AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo) for _ in range(3)]
     assert driver_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # psycopg says that they ought to be closed
