@@ -125,7 +125,7 @@ class Session:
 
     async def recover(self, function: Callable[..., Any], error: Exception) -> None:
         """Let the plugins deal with an error; returns where the program is to see it as it is."""
-        if not self._on_error or self.closed:
+        if not self._on_error:
             return
         failed = self.adapter.connection_of(getattr(function, "__self__", None))
         kind = self.adapter.classify(error, failed)
@@ -133,6 +133,8 @@ class Session:
             return
         at, in_transaction = time.monotonic(), bool(self.in_transaction)
         async with self._lock:
+            if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
+                return
             failure = Failure(error, kind, in_transaction, at, superseded=failed is not self.raw)
             for plugin in self._on_error:
                 await plugin.on_error(failure)
@@ -211,6 +213,11 @@ class Session:
     def add_cursor(self, cursor: Replaceable) -> None:
         """Remember a cursor that works on the raw connection of the moment."""
         self._cursors.add(cursor)
+
+    async def give_up(self) -> None:
+        """Close the session with its connection: no host is left for it."""
+        self.release()
+        await self.discard(self.raw)
 
     async def discard(self, raw: RawConnection) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
