@@ -256,7 +256,7 @@ class FakeConnection:
         self.in_transaction = 0
         self._read_only = False
         self._lost = False
-        self._gate: Gate | None = None
+        self._waiting: list[Gate] = []
         self._lock = threading.Lock()
 
     # what a program calls
@@ -292,8 +292,8 @@ class FakeConnection:
 
     def wake(self) -> None:
         with self._lock:
-            gate, self._gate = self._gate, None
-        if gate is not None:
+            waiting, self._waiting = self._waiting, []
+        for gate in waiting:
             gate.set_result(None)
 
     def _flavoured(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -324,14 +324,14 @@ class FakeConnection:
         if self.asynchronous:
             await asyncio.sleep(0)
         if self.closed:
-            raise OperationalError("the connection is closed")
+            raise NetworkError("the connection is closed")
         if self.host.state is State.FROZEN:
             gate: Gate = concurrent.futures.Future()
             with self._lock:
                 if self._lost:
                     gate.set_result(None)
                 else:
-                    self._gate = gate
+                    self._waiting.append(gate)
             if not await _wait(gate, timeout, asynchronous=self.asynchronous):
                 raise TimeoutError("the host does not answer")
         if self._lost:
