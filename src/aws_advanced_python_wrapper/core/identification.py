@@ -26,6 +26,7 @@ from aws_advanced_python_wrapper.parameters import (
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
+    from aws_advanced_python_wrapper.cluster.host import HostRole
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
@@ -63,9 +64,9 @@ class Locator:
         host_id, role = await dialect.identify(ask)
         cluster = self.cluster
         members: tuple[Member, ...] = ()
-        if cluster is None or not cluster.knows(host_id):
+        if cluster is None or not self._is_of(cluster, host_id):
             members = await dialect.members(ask)
-            cluster = self.cluster = self._settle(dialect, host_id, members)
+            cluster = self.cluster = self._settle(dialect, host_id, role, members, at)
         observation = cluster.observation(host_id, role, members, at)
         found = cluster.store.publish(observation).find(observation.address)
         # A host that has just joined, or is about to leave, may be missing in its own table: it is no worse for it.
@@ -77,26 +78,37 @@ class Locator:
         logger.debug("%s speaks %s", self._address, dialect.code)
         return dialect
 
-    def _settle(self, dialect: Dialect, host_id: str, members: tuple[Member, ...]) -> Cluster:
-        cluster = Cluster(self._instance_pattern, self._port, self._pace, dialect)
-        addresses = [cluster.address_of(member) for member in {host_id, *(member.host_id for member in members)}]
-        return CLUSTERS.settle(self._cluster_name, addresses, cluster)
+    def _is_of(self, cluster: Cluster, host_id: str) -> bool:
+        pattern = self._instance_pattern
+        return cluster.knows(host_id) and pattern in (None, cluster.pattern)
 
-    @property
-    def _instance_pattern(self) -> InstancePattern:
-        """How instance names become host names: as the user says, or as the endpoint's own domain does."""
-        text = self._settings[CLUSTER_INSTANCE_HOST_PATTERN] or self._endpoint.instance_pattern
-        if text is None:
+    def _settle(
+        self, dialect: Dialect, host_id: str, role: HostRole, members: tuple[Member, ...], at: float
+    ) -> Cluster:
+        pattern = self._instance_pattern
+        if pattern is None:
             raise AwsWrapperError(
                 f"host {self._endpoint.host!r} leads to a cluster, but does not tell how the cluster's instances are "
                 "called. Set cluster_instance_host_pattern to the host name of an instance with a question mark in "
                 "place of its identifier, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com'"
             )
-        return InstancePattern.parse(text)
+        new = Cluster(pattern, self._port, self._pace, dialect)
+        seen = new.observation(host_id, role, members, at)
+        new.store.publish(
+            seen
+        )  # of several connections that meet a cluster at once, one settles it, the others find it
+        return CLUSTERS.settle(self._cluster_name, [seen.address, *(row.address for row in seen.rows)], new)
+
+    @property
+    def _instance_pattern(self) -> InstancePattern | None:
+        """How instance names become host names: as the user says, or as the endpoint's own domain does."""
+        text = self._settings[CLUSTER_INSTANCE_HOST_PATTERN] or self._endpoint.instance_pattern
+        return InstancePattern.parse(text) if text else None
 
     @property
     def _cluster_name(self) -> str:
-        if cluster_id := self._settings[CLUSTER_ID]:
+        # An endpoint that names its cluster is believed more than a cluster_id, which two clusters may have in common.
+        if (cluster_id := self._settings[CLUSTER_ID]) and self._endpoint.cluster_name is None:
             return f"cluster_id {cluster_id}"
         return address(self._endpoint.cluster_name or self._endpoint.host, self._port)
 
