@@ -134,7 +134,7 @@ def test_what_a_call_ends_with_and_where_the_session_goes_on(
         if isinstance(error, FailoverError):
             assert isinstance(error, OperationalError)
             assert isinstance(error.__cause__, (NetworkError, ReadOnlyError))
-        elif error:
+        elif error is not None:
             assert (error.__cause__, error.__context__) == (None, None)
         if isinstance(error, FAILED):
             assert 0.14 < time.monotonic() - began < 1
@@ -370,7 +370,7 @@ def test_a_stale_name_and_no_writer_is_an_error_in_time(flavour: Flavour, networ
         began = time.monotonic()
         with pytest.raises(FAILED) as caught:
             await flavour.connected(network, cluster.writer_endpoint, **BRIEF)
-        assert issubclass(caught.type, OperationalError)
+        assert OperationalError in caught.type.__mro__
         assert time.monotonic() - began < 1
         assert all(connection.closed for connection in network.opened_by("program"))
 
