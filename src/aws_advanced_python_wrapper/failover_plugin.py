@@ -144,8 +144,10 @@ class FailoverPlugin(Plugin):
         try:
             opened = await self._find(failure.at)
         except FailoverFailedError as error:
+            await self.session.give_up()
             raise error from failure.error
         except self.session.adapter.errors.Error as error:
+            await self.session.give_up()
             raise self._failed(f"a host refused the connection: {error}") from failure.error
         await self.session.switch(
             opened, f"the connection to {lost} was lost and the session goes on with {opened.host.address}"

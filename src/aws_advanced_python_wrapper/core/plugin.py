@@ -80,6 +80,10 @@ class SessionView(Protocol):
         """Go on with another connection; the old one and its cursors end."""
         ...
 
+    async def give_up(self) -> None:
+        """Close the session with its connection: no host is left for it."""
+        ...
+
     async def discard(self, raw: RawConnection) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
         ...
