@@ -46,7 +46,7 @@ def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
     A writer that hangs is soon found out.
     """
     release_resources()
-    healthy_aurora_postgresql.set_delays(hang_detection=1.0)
+    healthy_aurora_postgresql.set_delays(hang_detection=0.5)
     return healthy_aurora_postgresql
 
 
@@ -60,7 +60,7 @@ def two_instances(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCl
 def second_cluster(two_instances: LocalCluster) -> LocalCluster:
     """Return the second cluster in good order."""
     two_instances.restore()
-    two_instances.set_delays(hang_detection=1.0)
+    two_instances.set_delays(hang_detection=0.5)
     return two_instances
 
 

@@ -522,9 +522,11 @@ def end_of_a_pipeline(connection: Any, end: Callable[[], None]) -> None:
 
 
 def rows_of_a_stream(connection: Any, end: Callable[[], None]) -> None:
-    for row in connection.cursor().stream("SELECT pg_sleep(0.01) FROM generate_series(1, 5000)"):
-        if row:
-            end()
+    rows = connection.cursor().stream("SELECT repeat('x', 8192) FROM generate_series(1, 50000)")
+    next(rows)
+    end()
+    for _ in rows:
+        pass
 
 
 def rows_of_a_copy(connection: Any, end: Callable[[], None]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.values import FailoverKind
     from cluster.support import Connect
 
-kinds = pytest.mark.parametrize("kind", ["crash", "graceful", "hang"])
+kinds = pytest.mark.parametrize("kind", ["crash", "hang"])
 
 
 @pytest.fixture
