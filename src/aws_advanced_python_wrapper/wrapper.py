@@ -7,6 +7,7 @@ driver's cursor itself.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.core.session import Session
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection, RawCursor
+
+
+logger = logging.getLogger(__name__)
 
 
 class AwsWrapperConnection:
@@ -92,9 +96,15 @@ class AwsWrapperConnection:
             if kind is None:
                 self.commit()
             elif not self._session.adapter.is_closed(self._session.raw):
-                self.rollback()
+                self._roll_back_quietly()
         finally:
             self.close()
+
+    def _roll_back_quietly(self) -> None:
+        try:
+            self.rollback()
+        except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
+            logger.warning("rolling back after an error: %s", error)
 
     # What users of this driver's relatives expect
 
@@ -151,7 +161,7 @@ class AwsWrapperConnection:
         delattr(self._session.raw, name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *dir(self._session.raw)})
+        return sorted({*dir(type(self)), *dir(self._session.raw)})
 
     def __repr__(self) -> str:
         return f"<{AwsWrapperConnection.__qualname__} to {self._session.host.address} around {self._session.raw!r}>"
