@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -276,6 +277,13 @@ class FakeConnection:
     def tpc_begin(self, xid: str) -> Any:
         return self._flavoured(self._execute(f"TPC {xid}"))
 
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[FakeConnection]:
+        """Begin, and commit unless there is an error. Blocking flavour only."""
+        self.execute("BEGIN")
+        yield self
+        self.execute("COMMIT")
+
     def close(self) -> Any:
         return self._flavoured(self._close())
 
@@ -376,8 +384,13 @@ class FakeCursor:
     def fetchall(self) -> list[Any]:
         return list(self.rows)
 
-    def stream(self, sql: str) -> Any:
+    def scroll(self, sql: str) -> Any:
         return self.execute(sql)
+
+    def stream(self, *statements: str) -> Iterator[tuple[str | None, ...]]:
+        """Execute one statement for each row. Blocking flavour only."""
+        for sql in statements:
+            yield from self.execute(sql).rows
 
     def nextset(self) -> None:
         return None
@@ -403,7 +416,9 @@ class FakeAdapter(DriverAdapter):
     code = "psycopg"
     default_port = 5432
     connection_calls = frozenset({"tpc_begin"})
-    cursor_calls = frozenset({"stream"})
+    cursor_calls = frozenset({"scroll"})
+    blocks = frozenset({"transaction"})
+    row_sources = frozenset({"stream"})
     session_parameters = frozenset({"options"})
 
     def __init__(self, network: FakeNetwork, *, asynchronous: bool) -> None:
