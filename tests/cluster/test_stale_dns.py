@@ -127,6 +127,31 @@ def open_until_it_succeeds(cluster: LocalCluster, connect: Connect) -> AwsWrappe
 
 
 @kinds
+def test_a_process_whose_connections_are_idle_opens_the_new_writer_while_the_old_one_is_gone(
+    cluster_with_slow_dns: LocalCluster, connect: Connect, kind: FailoverKind
+) -> None:
+    cluster, old = cluster_with_slow_dns, cluster_with_slow_dns.writer
+    connect(cluster)
+    result = cluster.failover(kind=kind)
+    connection = open_until_it_succeeds(cluster, connect)
+    assert value(connection, WHO) == result.new_writer
+    assert_dns_names(cluster, old)
+
+
+def test_an_attempt_that_began_while_the_old_writer_hung_leads_to_the_new_one(
+    cluster_with_slow_dns: LocalCluster, connect: Connect
+) -> None:
+    cluster = cluster_with_slow_dns
+    connect(cluster)
+    cluster.writer.proxy.blackhole()
+    opening = Background(connect, cluster)
+    opening.join(0.3)
+    assert opening.is_alive()
+    result = cluster.failover(kind="hang")
+    assert value(opening.result(), WHO) == result.new_writer
+
+
+@kinds
 def test_during_a_failover_an_attempt_fails_or_leads_to_the_writer(
     cluster_with_slow_dns: LocalCluster, connect: Connect, kind: FailoverKind
 ) -> None:
