@@ -1,19 +1,19 @@
 """The objects a program holds: a connection and its cursors, blocking flavour.
 
-They answer for the driver's own objects: what is not named here is the driver's, read and written through. Calls that
-touch the network go through the session, which watches them; rows that are already on the client are handed out by the
-driver's cursor itself.
+They answer for the driver's own: what is not named here is the driver's, read and written through. Calls that touch the
+network go through the session, which watches them; rows that are already on the client are handed out by the driver's
+cursor itself.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.core.answers import StaleCursor, answer, answering_for
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
-from aws_advanced_python_wrapper.core.watched import WatchedBlock, watched, watched_rows
-from aws_advanced_python_wrapper.pep249 import InterfaceError
+from aws_advanced_python_wrapper.core.watched import watched, watched_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection, RawCursor
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
 
 
 logger = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class AwsWrapperConnection:
 
     def __getattr__(self, name: str) -> Any:
         session = self._session
-        return _answer(session, name, getattr(session.raw, name), session.adapter.connection_calls)
+        return answer(session, name, getattr(session.raw, name), session.adapter.connection_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._session.raw, name, value)
@@ -174,12 +174,20 @@ class AwsWrapperCursor:
 
     _connection: AwsWrapperConnection
     _raw: RawCursor
+    _call: Callable[..., Any]
     fetchone: Callable[[], Any]
     """Return the next row, or None."""
     fetchmany: Callable[..., list[Any]]
     """Return the next rows, `arraysize` of them unless another number is given."""
     fetchall: Callable[[], list[Any]]
     """Return all rows that are left."""
+
+    def __new__(cls, _connection: AwsWrapperConnection, raw: RawCursor) -> Self:
+        """Make an instance of the class that answers for the raw cursor's class."""
+        ours: Any = cls
+        drivers: Any = type(raw)
+        answering: type[Self] = answering_for(ours, drivers, AwsWrapperCursor._answer)
+        return object.__new__(answering)
 
     def __init__(self, connection: AwsWrapperConnection, raw: RawCursor) -> None:
         session = connection._session  # noqa: SLF001 - connection and cursor are one facade
@@ -248,9 +256,13 @@ class AwsWrapperCursor:
         """The driver's class, so that `isinstance(cursor, psycopg.Cursor)` holds."""
         return type(self._raw)
 
-    def __getattr__(self, name: str) -> Any:
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _answer(self, name: str) -> Any:
         session = self._connection._session  # noqa: SLF001
-        return _answer(session, name, getattr(self._raw, name), session.adapter.cursor_calls)
+        return answer(session, name, getattr(self._raw, name), session.adapter.cursor_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._raw, name, value)
@@ -261,46 +273,9 @@ class AwsWrapperCursor:
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
         bind = object.__setattr__
-        stale = _StaleCursor(self._connection._session.adapter, reason)  # noqa: SLF001
+        stale = StaleCursor(self._connection._session.adapter, reason)  # noqa: SLF001
         lost = self._raw
         bind(self, "_raw", stale)
         for name in ("fetchone", "fetchmany", "fetchall"):
             bind(self, name, stale.refuse)
         lost.close()  # touches no network: the connection is closed
-
-
-class _StaleCursor:
-    """Stands where the driver's cursor stood, and refuses everything but to be closed."""
-
-    closed = True
-
-    def __init__(self, adapter: DriverAdapter, reason: str) -> None:
-        self._adapter = adapter
-        self._reason = reason
-
-    def refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise self._adapter.error(InterfaceError, f"This cursor has ended: {self._reason}. Open a new cursor.")
-
-    def close(self) -> None:
-        """Nothing is left to close."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        self.refuse()
-
-    def __iter__(self) -> Iterator[Any]:
-        self.refuse()
-
-    def __repr__(self) -> str:
-        return "<a cursor of a lost connection>"
-
-
-def _answer(session: Session, name: str, value: Any, calls: frozenset[str]) -> Any:
-    """Return the driver's own attribute, watched if it is a method that touches the network now or later."""
-    adapter = session.adapter
-    if name in calls:
-        return watched(session, value)
-    if name in adapter.blocks:
-        return lambda *args, **kwargs: WatchedBlock(session, value(*args, **kwargs))
-    if name in adapter.row_sources:
-        return lambda *args, **kwargs: watched_rows(session, value(*args, **kwargs))
-    return value
