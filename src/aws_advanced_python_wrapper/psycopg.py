@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
+try:
+    import psycopg
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{__name__} needs {missing.name}: pip install 'aws-advanced-python-driver[psycopg]'", name=missing.name
+    ) from None
 from psycopg import (
     BINARY,
     DATETIME,

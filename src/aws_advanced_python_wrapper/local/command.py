@@ -8,8 +8,11 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+try:
+    from rich.console import Console
+    from rich.table import Table
+except ModuleNotFoundError as missing:
+    sys.exit(f"aws-driver-local needs {missing.name}: pip install 'aws-advanced-python-driver[local]'")
 
 from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
