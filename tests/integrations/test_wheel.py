@@ -1,0 +1,133 @@
+"""The wheel, installed where nothing else is: no extra, no driver, no tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = "aws_advanced_python_wrapper"
+BROUGHT_BY_EXTRAS = {"psycopg", "rich", "trustme", "pytest"}
+NEEDS_AN_EXTRA = (f"{PACKAGE}.driver.", f"{PACKAGE}.local.", f"{PACKAGE}.psycopg")
+
+# Every module, with what kept it from being imported ("" if nothing did).
+IMPORT_ALL = """
+import importlib, json, pkgutil
+import aws_advanced_python_wrapper as package
+
+found = {}
+for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    if module.name.endswith(("__main__", "sitecustomize")):
+        continue
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        found[module.name] = error.name
+    except SystemExit as end:
+        found[module.name] = end.__context__.name
+    else:
+        found[module.name] = ""
+print(json.dumps(found))
+"""
+ENTRY_POINTS = """
+from importlib.metadata import distribution
+
+for entry in distribution("aws-advanced-python-driver").entry_points:
+    print(entry.group, entry.name)
+"""
+REQUIREMENTS = """
+from importlib.metadata import requires
+
+for requirement in requires("aws-advanced-python-driver") or []:
+    print(requirement)
+"""
+TYPED = """
+from importlib.resources import files
+
+print(files("aws_advanced_python_wrapper").joinpath("py.typed").is_file())
+"""
+
+pytestmark = pytest.mark.timeout(300)  # the build backend may have to come over a slow network
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of programs of an environment that holds the wheel alone."""
+    wheels, environment = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("environment")
+    built = run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(ROOT))
+    if built.returncode != 0:
+        last = built.stderr.strip().rpartition("\n")[2]
+        if "hatchling" in built.stderr or "No module named pip" in built.stderr:
+            pytest.skip(f"no wheel can be built here: {last}")
+        pytest.fail(built.stderr)
+    (wheel,) = wheels.glob("*.whl")
+    venv.create(environment, with_pip=True, symlinks=True)
+    succeed(environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-index", str(wheel))
+    return environment / "bin"
+
+
+def test_everything_imports_that_needs_no_extra(programs: Path) -> None:
+    missing = json.loads(python(programs, IMPORT_ALL))
+    stopped = {module: name for module, name in missing.items() if name}
+    assert set(stopped.values()) <= BROUGHT_BY_EXTRAS, stopped
+    assert not [module for module in stopped if not module.startswith(NEEDS_AN_EXTRA)], stopped
+    for module in ("wrapper", "errors", "failover_plugin", "local.cluster", "driver.catalogue"):
+        assert missing[f"{PACKAGE}.{module}"] == "", module
+
+
+def test_nothing_is_required_at_run_time(programs: Path) -> None:
+    requirements = python(programs, REQUIREMENTS).splitlines()
+    assert requirements
+    assert [requirement for requirement in requirements if "extra ==" not in requirement] == []
+
+
+def test_type_checkers_find_the_types(programs: Path) -> None:
+    assert python(programs, TYPED) == "True"
+
+
+def test_the_entry_points_lead_somewhere(programs: Path) -> None:
+    published = python(programs, ENTRY_POINTS).splitlines()
+    assert sorted(published) == ["console_scripts aws-driver-local", "pytest11 aws_driver_local"]
+    assert (programs / "aws-driver-local").exists()
+
+
+@pytest.mark.parametrize("command", [["aws-driver-local"], ["python", "-m", f"{PACKAGE}.local"]], ids=" ".join)
+def test_the_command_names_the_extra_that_it_needs(programs: Path, command: list[str]) -> None:
+    done = run(programs / command[0], *command[1:], "up")
+    assert done.returncode == 1
+    assert "pip install 'aws-advanced-python-driver[local]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_module_of_psycopg_names_the_extra_that_it_needs(programs: Path) -> None:
+    done = run(programs / "python", "-I", "-c", f"import {PACKAGE}.psycopg")
+    assert done.returncode == 1
+    assert "pip install 'aws-advanced-python-driver[psycopg]'" in done.stderr.splitlines()[-1]
+
+
+def python(programs: Path, code: str) -> str:
+    return succeed(programs / "python", "-I", "-W", "error", "-c", code)
+
+
+def succeed(*command: str | Path) -> str:
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env={**inherited, "PIP_RETRIES": "1"},
+    )
