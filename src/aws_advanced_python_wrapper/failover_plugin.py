@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 _ATTEMPT_LIMIT = 5.0
 # Seconds that the hosts have to name another writer, before DNS is followed and its error is the program's.
 _DOUBT = 1.0
+# Seconds that the hosts have to say whether a host that takes no writes is still the writer.
+_VERDICT = 5.0
 
 
 class FailoverPlugin(Plugin):
@@ -132,7 +134,7 @@ class FailoverPlugin(Plugin):
         host = self.session.host
         if self._mode != "strict_writer" or host.role is not HostRole.WRITER:
             return False
-        writer = await self._search().verified_writer(failure.at, Deadline.after(self._timeout))
+        writer = await self._search().verified_writer(failure.at, Deadline.after(min(self._timeout, _VERDICT)))
         return writer is not None and writer.address != host.address
 
     async def _fail_over(self, cluster: Cluster, failure: Failure) -> None:
@@ -144,6 +146,8 @@ class FailoverPlugin(Plugin):
         try:
             opened = await self._find(failure.at)
         except FailoverFailedError as error:
+            if self.session.closed:
+                return
             await self.session.give_up()
             raise error from failure.error
         except self.session.adapter.errors.Error as error:
@@ -152,6 +156,8 @@ class FailoverPlugin(Plugin):
         await self.session.switch(
             opened, f"the connection to {lost} was lost and the session goes on with {opened.host.address}"
         )
+        if self.session.closed:
+            return
         logger.debug("failed over from %s to %s in %.3f s", lost, opened.host.address, time.monotonic() - failure.at)
         raise self._outcome(failure) from failure.error
 

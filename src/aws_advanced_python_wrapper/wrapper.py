@@ -61,7 +61,7 @@ class AwsWrapperConnection:
 
     def cursor(self, *args: Any, **kwargs: Any) -> AwsWrapperCursor:
         """Open a cursor; the arguments are the driver's."""
-        return AwsWrapperCursor(self, self._session.raw.cursor(*args, **kwargs))
+        return AwsWrapperCursor(self, self._session.call(self._session.raw.cursor, *args, **kwargs))
 
     def commit(self) -> None:
         """Commit the open transaction."""
@@ -90,19 +90,15 @@ class AwsWrapperConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Commit, or roll back after an error; then close, as psycopg does."""
-        if self.closed:
-            return
         try:
-            if kind is None:
-                self.commit()
-            elif not self._session.adapter.is_closed(self._session.raw):
-                self._roll_back_quietly()
+            if not self.closed:
+                self.commit() if kind is None else self._roll_back_quietly()
         finally:
             self.close()
 
     def _roll_back_quietly(self) -> None:
         try:
-            self.rollback()
+            self._session.raw.rollback()  # unwatched: nobody needs another connection, this one is about to be closed
         except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
             logger.warning("rolling back after an error: %s", error)
 
@@ -227,7 +223,10 @@ class AwsWrapperCursor:
 
     def close(self) -> None:
         """Close the cursor."""
-        self._raw.close()
+        if self._connection._session.adapter.rows_are_local(self._raw):  # noqa: SLF001
+            self._raw.close()
+        else:
+            self._call(self._raw.close)
 
     # What users of this driver's relatives expect
 

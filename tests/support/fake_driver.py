@@ -460,6 +460,9 @@ class FakeAdapter(DriverAdapter):
     def transaction_probe(self, raw: FakeConnection) -> Callable[[], int]:
         return lambda: raw.in_transaction
 
+    def was_in_transaction(self, raw: FakeConnection, status: int) -> bool:  # noqa: ARG002
+        return status != 0
+
     def connection_of(self, owner: Any) -> Any:
         return owner.connection if isinstance(owner, FakeCursor) else owner
 

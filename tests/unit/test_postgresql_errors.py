@@ -149,7 +149,18 @@ def test_what_ends_the_session_tells_of_the_host(state: str, severity: str) -> N
 
 
 @pytest.mark.parametrize("state", ["57014", "55P03", "40001", "23505", "3D000"])
-def test_other_states_tell_nothing_of_the_host_even_if_they_end_the_session(state: str) -> None:
+def test_other_states_tell_nothing_of_the_host(state: str) -> None:
+    assert classify(with_state(state, "ERROR")) is OTHER
+
+
+@pytest.mark.parametrize("state", ["57P05", "25P03", "25P04", "57014", "42501"])
+@pytest.mark.parametrize("severity", ["FATAL", "PANIC"])
+def test_whatever_ends_the_session_is_a_lost_connection(state: str, severity: str) -> None:
+    assert classify(with_state(state, severity)) is NETWORK
+
+
+@pytest.mark.parametrize("state", ["57P04", "3D000", "55000"])
+def test_a_database_that_is_gone_is_gone_on_every_host(state: str) -> None:
     assert classify(with_state(state, "FATAL")) is OTHER
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 import weakref
@@ -58,7 +59,8 @@ class Cluster:
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._turns = itertools.count()
+        self._lock = threading.RLock()  # a signal handler or a finalizer may close a connection at any moment
 
     def address_of(self, host_id: str) -> str:
         """Return "host:port" of an instance."""
@@ -85,10 +87,13 @@ class Cluster:
         """Count a closed connection out."""
         with self._lock:
             self._tenants.discard(tenant)
+            last = not self._tenants
+        if last:
+            self.monitor.reconsider()
 
     def after_fork(self) -> None:
         """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.store.after_fork()
         self.monitor.after_fork()
 
@@ -100,8 +105,10 @@ class Cluster:
             return list(self._tenants)
 
     def _open_observer(self, host: HostInfo) -> Observer:
-        offers = {tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values()
-        for credentials in offers:
+        offers = list({tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values())
+        # Each time another one goes first: a user who has reached a connection limit is no hindrance to the others.
+        first = next(self._turns) % max(1, len(offers))
+        for credentials in offers[first:] + offers[:first]:
             with contextlib.suppress(RefusedError):
                 return credentials.observe(host)
         raise RefusedError(f"{host.address} accepts the credentials of none of {len(offers)} users that are connected")
@@ -119,22 +126,23 @@ class Directory:
     """
 
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _by_name: dict[str | None, Cluster] = field(default_factory=dict)
+    _by_name: dict[str, Cluster] = field(default_factory=dict)
     _dialect_codes: dict[str, str] = field(default_factory=dict)
 
-    def find(self, name: str | None, address: str | None = None) -> Cluster | None:
+    def find(self, name: str, address: str | None = None) -> Cluster | None:
         """Return the cluster that goes by that name, or of which a member has that address."""
         with self._lock:
-            if name in self._by_name:
-                return self._by_name[name]
-            return next((cluster for cluster in self._by_name.values() if _has_member(cluster, address)), None)
+            return self._by_name.get(name) or self._with_member(address)
 
     def settle(self, name: str, addresses: Sequence[str], new: Cluster) -> Cluster:
         """Return the cluster that has one of these members, or else `new`; from now on it goes by that name too."""
         with self._lock:
-            known = (self.find(None, address) for address in addresses)
+            known = map(self._with_member, addresses)
             cluster = self._by_name[name] = next(filter(None, known), new)
             return cluster
+
+    def _with_member(self, address: str | None) -> Cluster | None:
+        return next((cluster for cluster in self._by_name.values() if _has_member(cluster, address)), None)
 
     def dialect_code(self, address: str) -> str | None:
         """Return the dialect that the server at an endpoint was found to speak, if it has been asked."""

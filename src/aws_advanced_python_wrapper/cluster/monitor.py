@@ -79,7 +79,8 @@ class TopologyMonitor:
     def _forget_threads(self) -> None:
         self._changed = threading.Condition()
         self._threads: dict[str, threading.Thread] = {}
-        self._searches = 0
+        self._searches: set[object] = set()
+        self._reasons: dict[str, str] = {}
         self._calls = 0  # grows with each search and stop, so that no thread sleeps over one
         self._lost_at = float("-inf")
         self._settled_at = float("-inf")
@@ -118,18 +119,36 @@ class TopologyMonitor:
 
         `since` is the monotonic time of the failure: the writer is taken as lost until one says so after it.
         """
-        with self._changed:
-            self._stopped = False
-            self._searches += 1
-            self._lost_at = max(self._lost_at, since)
-            if self._searches == 1:  # later callers are served by the search that is under way
-                self._call()
-            self._start_missing()
+        # A token, not a count: whatever interrupts the beginning, the end takes away what was added, and no more.
+        token = object()
         try:
+            with self._changed:
+                self._stopped = False
+                self._searches.add(token)
+                self._lost_at = max(self._lost_at, since)
+                if len(self._searches) == 1:  # later callers are served by the search that is under way
+                    self._call()
+                self._start_missing()
             yield
         finally:
             with self._changed:
-                self._searches -= 1
+                self._searches.discard(token)
+
+    def reconsider(self) -> None:
+        """Have each thread look whether it is still needed, now and not at its next turn."""
+        with self._changed:
+            self._call()
+
+    @property
+    def pace(self) -> Pace:
+        """How often hosts are asked."""
+        return self._pace
+
+    @property
+    def reasons(self) -> str:
+        """Why the hosts that do not answer do not, in one line."""
+        with self._changed:
+            return "; ".join(f"{address}: {reason}" for address, reason in sorted(self._reasons.items()))
 
     def _call(self) -> None:
         self._calls += 1
@@ -155,17 +174,21 @@ class TopologyMonitor:
             thread = threading.Thread(
                 target=self._watch, args=(address, self._calls), name=f"topology {address}", daemon=True
             )
+            self._threads[address] = thread
             try:
                 thread.start()
             except RuntimeError as error:  # the process has no room for another thread, or is ending
+                del self._threads[address]
                 logger.warning("cannot watch %s: %s", address, error)
                 return
-            self._threads[address] = thread
+            except BaseException:  # a signal handler raised: should the thread have begun, it ends by itself
+                del self._threads[address]
+                raise
 
     def _watch(self, address: str, calls: int) -> None:
         """Ask one host for as long as that is needed. The body of a thread."""
         observer: Observer | None = None
-        tries, reason = 0, ""
+        tries = 0
         self._wait_for_first_turn(calls)
         while self._go_on(address):
             calls = self._calls
@@ -174,10 +197,11 @@ class TopologyMonitor:
             try:
                 observer = observer or self._connect_to(address)
                 self._store.publish(observer.observe())
-                reason = ""
+                self._reasons.pop(address, None)
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
                 _give_up(observer)
-                observer, reason = None, _log_news(address, error, reason)
+                observer = None
+                self._note_reason(address, error)
                 refused = isinstance(error, RefusedError)
                 tries = max(tries, 1)
                 self._note_failure(address)
@@ -206,10 +230,19 @@ class TopologyMonitor:
     def _go_on(self, address: str) -> bool:
         with self._changed:
             self._start_missing()
-            if address in self._needed():
+            mine = self._threads.get(address) is threading.current_thread()
+            if mine and address in self._needed():
                 return True
-            del self._threads[address]
+            if mine:
+                del self._threads[address]
             return False
+
+    def _note_reason(self, address: str, error: Exception) -> None:
+        reason = str(error).partition("\n")[0]
+        if reason != self._reasons.get(address):  # it is logged once for as long as it is the same
+            logger.debug("%s does not answer: %s", address, reason)
+        with self._changed:
+            self._reasons[address] = reason
 
     def _note_failure(self, address: str) -> None:
         topology = self._store.current
@@ -236,14 +269,6 @@ class TopologyMonitor:
     def __repr__(self) -> str:
         with self._changed:
             return f"<{type(self).__name__} {'searching' if self._is_searching() else 'calm'} {sorted(self._threads)}>"
-
-
-def _log_news(address: str, error: Exception, known: str) -> str:
-    """Log why a host does not answer, once for as long as the reason is the same; return the reason."""
-    reason = str(error).partition("\n")[0]
-    if reason != known:
-        logger.debug("%s does not answer: %s", address, reason)
-    return reason
 
 
 def _give_up(observer: Observer | None) -> None:

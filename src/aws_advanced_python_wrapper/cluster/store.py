@@ -63,6 +63,14 @@ class TopologyStore:
                 self._changed.wait(min(deadline.remaining(), threading.TIMEOUT_MAX))
             return found
 
+    def wake(self) -> None:
+        """Have everybody who waits look again, although the topology is the same."""
+        with self._changed:
+            self._changed.notify_all()
+            listeners = tuple(self._listeners)
+        for wake in listeners:
+            wake()
+
     @contextmanager
     def listener(self, wake: Callable[[], None]) -> Iterator[None]:
         """Have `wake` called, from the publisher's thread, after each change."""
@@ -80,10 +88,7 @@ class TopologyStore:
             if topology is self._topology:
                 return topology
             self._topology = topology  # type: ignore[assignment]
-            self._changed.notify_all()
-            listeners = tuple(self._listeners)
-        for wake in listeners:
-            wake()
+        self.wake()
         return topology
 
     def __repr__(self) -> str:

@@ -30,6 +30,13 @@ class AsyncioIo:
         """Suspend this task."""
         await asyncio.sleep(seconds)
 
+    async def acquire(self, lock: Any, timeout: float) -> bool:
+        """Suspend this task for the lock."""
+        try:
+            return await asyncio.wait_for(lock.acquire(), timeout)
+        except asyncio.TimeoutError:
+            return False
+
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Watch the descriptor with the running loop."""
         loop = asyncio.get_running_loop()

@@ -12,7 +12,6 @@ from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.database.detection import detect, named
-from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters import (
     AUXILIARY_QUERY_TIMEOUT_SEC,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
     from aws_advanced_python_wrapper.cluster.host import HostRole
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
+    from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
@@ -50,12 +50,12 @@ class Locator:
         code = settings[WRAPPER_DIALECT] or CLUSTERS.dialect_code(self._address)
         self._dialect: Dialect | None = named(code) if code else None
 
-    async def identify(self, io: DriverIo, raw: RawConnection, host: HostInfo) -> HostInfo:
+    async def identify(self, io: DriverIo, raw: RawConnection, host: HostInfo, limit: Deadline) -> HostInfo:
         """Ask the server of a fresh connection who it is, tell its cluster, and return the host as a member of it.
 
         A known cluster costs one query, a new one three; a database without clusters costs none once it is known.
         """
-        deadline = Deadline.after(self._settings[AUXILIARY_QUERY_TIMEOUT_SEC])
+        deadline = limit.bounded(self._settings[AUXILIARY_QUERY_TIMEOUT_SEC])
         ask: Ask = partial(self._adapter.query, io, raw, deadline=deadline)
         dialect = self._dialect = self._dialect or await self._detect(ask)
         if not dialect.knows_cluster:
@@ -94,9 +94,8 @@ class Locator:
             )
         new = Cluster(pattern, self._port, self._pace, dialect)
         seen = new.observation(host_id, role, members, at)
-        new.store.publish(
-            seen
-        )  # of several connections that meet a cluster at once, one settles it, the others find it
+        # Of several connections that meet a cluster at once, one settles it and the others find it by its members.
+        new.store.publish(seen)
         return CLUSTERS.settle(self._cluster_name, [seen.address, *(row.address for row in seen.rows)], new)
 
     @property

@@ -36,6 +36,10 @@ class Io(Protocol):
         """Pause this caller only."""
         ...
 
+    async def acquire(self, lock: Any, timeout: float) -> bool:
+        """Take a lock of the driver's; False after `timeout` seconds."""
+        ...
+
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
         ...
@@ -71,6 +75,10 @@ class BlockingIo:
     async def sleep(self, seconds: float) -> None:
         """Block this thread."""
         time.sleep(seconds)  # noqa: ASYNC251 - to block is the point of this flavour
+
+    async def acquire(self, lock: Any, timeout: float) -> bool:
+        """Block this thread for the lock."""
+        return bool(lock.acquire(timeout=timeout))
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Poll the descriptor (poll, not select: its number may be above 1023)."""

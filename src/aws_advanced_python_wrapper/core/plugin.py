@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
     from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
@@ -70,14 +71,17 @@ class SessionView(Protocol):
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
         ...
 
-    async def open(
-        self, host: HostInfo, *, below: Plugin | None = None, connect_timeout: float | None = None
-    ) -> Opened:
+    @property
+    def closed(self) -> bool:
+        """Whether the program has closed the connection, perhaps from another thread just now."""
+        ...
+
+    async def open(self, host: HostInfo, *, below: Plugin | None = None, deadline: Deadline | None = None) -> Opened:
         """Open a connection through the plugins, or only through those between `below` and the driver."""
         ...
 
     async def switch(self, opened: Opened, reason: str) -> None:
-        """Go on with another connection; the old one and its cursors end."""
+        """Go on with another connection; the old one and its cursors end. A session that is closed stays closed."""
         ...
 
     async def give_up(self) -> None:

@@ -54,13 +54,11 @@ class HostSearch:
         while True:
             host = await self.verified_writer(since, deadline)
             if host is None:
-                raise NoHostFoundError("no host of the cluster said in time that it is the writer")
+                raise self._none("no host of the cluster said in time that it is the writer")
             opened = await self.attempt_writer(host, deadline.bounded(_ATTEMPT_LIMIT))
             if opened:
                 return opened
-            since = time.monotonic()
-            if self.writer_pause:
-                await self.session.io.sleep(min(self.writer_pause, deadline.remaining()))
+            since = await self._pause(deadline, self.writer_pause)
 
     async def reader(
         self,
@@ -76,7 +74,7 @@ class HostSearch:
         """
         while True:
             if not await self._readers(since, deadline, or_writer=or_writer):
-                raise NoHostFoundError(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
+                raise self._none(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
             await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
             look = self.cluster.store.look
             candidates = look(partial(_readers, since=since)) or (or_writer and look(partial(_anybody, since=since)))
@@ -84,7 +82,7 @@ class HostSearch:
             if opened and (or_writer or opened.host.role is HostRole.READER):
                 return opened
             await self._discard(opened or None)
-            since = time.monotonic()
+            since = await self._pause(deadline)
 
     async def _readers(self, since: float, deadline: Deadline, *, or_writer: bool) -> Sequence[HostInfo] | None:
         if not or_writer:
@@ -111,7 +109,7 @@ class HostSearch:
         """Connect to a host; None if it cannot be reached. Any other error of the driver's is raised."""
         session = self.session
         try:
-            return await session.open(host, below=self.below, connect_timeout=deadline.remaining())
+            return await session.open(host, below=self.below, deadline=deadline)
         except session.adapter.errors.Error as error:
             if session.adapter.classify(error) is not ErrorKind.NETWORK:
                 raise
@@ -119,9 +117,27 @@ class HostSearch:
             return None
 
     async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
-        self.session.join_cluster()  # the monitor may have no other credentials: this may be the first connection
+        session = self.session
+        session.join_cluster()  # the monitor may have no other credentials: this may be the first connection
+
+        def look(topology: Topology) -> tuple[T | None] | None:
+            found = accept(topology)
+            return (found,) if found is not None or session.closed else None
+
         with self.cluster.monitor.search(since):
-            return await self.session.io.wait_topology(self.cluster.store, accept, deadline)
+            answer = await session.io.wait_topology(self.cluster.store, look, deadline)
+        if session.closed:
+            raise NoHostFoundError("the connection was closed meanwhile")
+        return answer[0] if answer else None
+
+    async def _pause(self, deadline: Deadline, pause: float = 0.0) -> float:
+        """Wait before the next attempt, and return the time since which answers count for it."""
+        await self.session.io.sleep(min(max(pause, self.cluster.monitor.pace.searching), deadline.remaining()))
+        return time.monotonic()
+
+    def _none(self, what: str) -> NoHostFoundError:
+        reasons = self.cluster.monitor.reasons
+        return NoHostFoundError(f"{what} ({reasons})" if reasons else what)
 
     async def _discard(self, opened: Opened | None) -> None:
         if opened is not None:

@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters import (
     CONNECT_TIMEOUT,
@@ -56,7 +57,7 @@ class Session:
         self._locator = Locator(settings, self.endpoint, adapter) if wanted else None
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
-        self.in_transaction = 0
+        self.transaction_status = 0
         self.closed = False
         self._cursors: weakref.WeakSet[Replaceable] = weakref.WeakSet()
         self._lock = io.lock()
@@ -69,14 +70,14 @@ class Session:
         self._hooked = bool(self._before or self._after or self._wrapping)
         # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
-        self._in_transaction_now: Callable[[], int] = int
+        self._transaction_status_now: Callable[[], int] = int
 
     # The path of a call: `call` is the hot path of the blocking flavour, `acall` its asyncio twin. A call without hooks
     # costs one attribute write and one question to the driver's own memory.
 
     def call(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Make a call of the program's that may touch the network; raises what the driver raises, or an outcome."""
-        self.in_transaction = self._in_transaction_now()
+        self.transaction_status = self._transaction_status_now()
         try:
             if self._hooked:
                 return self._hooked_call(function, args, kwargs)
@@ -87,7 +88,7 @@ class Session:
 
     async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Make a call of the program's, asyncio flavour."""
-        self.in_transaction = self._in_transaction_now()
+        self.transaction_status = self._transaction_status_now()
         try:
             if self._hooked:
                 return await self._hooked_acall(function, args, kwargs)
@@ -127,11 +128,12 @@ class Session:
         """Let the plugins deal with an error; returns where the program is to see it as it is."""
         if not self._on_error:
             return
-        failed = self.adapter.connection_of(getattr(function, "__self__", None))
+        owner = getattr(function, "__self__", None)
+        failed = self.raw if owner is None else self.adapter.connection_of(owner)
         kind = self.adapter.classify(error, failed)
         if kind is ErrorKind.OTHER:
             return
-        at, in_transaction = time.monotonic(), bool(self.in_transaction)
+        at, in_transaction = time.monotonic(), self.adapter.was_in_transaction(failed, self.transaction_status)
         async with self._lock:
             if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
                 return
@@ -154,35 +156,37 @@ class Session:
             self.release()
             raise
 
-    async def open(
-        self, host: HostInfo, *, below: Plugin | None = None, connect_timeout: float | None = None
-    ) -> Opened:
+    async def open(self, host: HostInfo, *, below: Plugin | None = None, deadline: Deadline | None = None) -> Opened:
         """Open a connection through the plugins, or only through those between `below` and the driver.
 
-        `connect_timeout` (seconds) bounds the attempt where the user has set no bound.
+        The deadline holds beside the user's `connect_timeout`; the driver rounds it up to whole seconds, at least two.
         """
         chain = self.plugins if below is None else self.plugins[self.plugins.index(below) + 1 :]
-        proceed: ConnectNext = partial(self._open_raw, connect_timeout=connect_timeout)
+        proceed: ConnectNext = partial(self._open_raw, deadline=deadline or Deadline.never())
         for plugin in reversed(chain):
             if overrides(plugin, "connect"):
                 proceed = partial(plugin.connect, proceed=proceed)
         return await proceed(host)
 
-    async def _open_raw(self, host: HostInfo, connect_timeout: float | None) -> Opened:
+    async def _open_raw(self, host: HostInfo, deadline: Deadline) -> Opened:
         settings = self.settings
-        if connect_timeout is not None and settings[CONNECT_TIMEOUT] is None:
-            settings = settings.with_driver(connect_timeout=max(2, math.ceil(connect_timeout)))
+        if deadline.remaining() < math.inf:
+            limit = max(2, math.ceil(deadline.remaining()))
+            settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
         raw = await self.adapter.open(self.io, self.adapter.arguments(settings, host.host, host.port))
         if self._locator is None:
             return Opened(raw, host)
         try:
-            return Opened(raw, await self._locator.identify(self.io, raw, host))
+            return Opened(raw, await self._locator.identify(self.io, raw, host, deadline))
         except BaseException:
             await self.discard(raw)
             raise
 
     async def switch(self, opened: Opened, reason: str) -> None:
         """Go on with another connection: state moves over, the old connection and its cursors end."""
+        if self.closed:  # by another thread, while the new connection was being opened
+            await self.discard(opened.raw)
+            return
         old = self.raw
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old, opened.raw)
@@ -194,13 +198,13 @@ class Session:
 
     def _adopt(self, opened: Opened) -> None:
         self.raw, self.host = opened.raw, opened.host
-        self.in_transaction = 0
-        self._in_transaction_now = self.adapter.transaction_probe(opened.raw)
+        self.transaction_status = 0
+        self._transaction_status_now = self.adapter.transaction_probe(opened.raw)
         self.join_cluster()
 
     def join_cluster(self) -> None:
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
-        if self.cluster is not None:
+        if self.cluster is not None and not self.closed:
             self.cluster.join(self)
 
     @cached_property
@@ -223,7 +227,7 @@ class Session:
         """End a connection that nobody uses any more, without waiting for its host."""
         self.adapter.abort(raw)
         try:
-            await self.io.call(raw.close)
+            await self.adapter.close(self.io, raw)
         except self.adapter.errors.Error as error:
             logger.debug("closing a discarded connection: %s", error)
 
@@ -236,6 +240,7 @@ class Session:
             plugin.close()
         if self.cluster is not None:
             self.cluster.leave(self)
+            self.cluster.store.wake()  # a thread of the program's may be waiting for a host on behalf of this session
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host!r} {'closed' if self.closed else 'open'}>"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.errors import FailoverError
+from aws_advanced_python_wrapper.errors import FailoverError, TransactionResolutionUnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.adapter import RawConnection
 
 T = TypeVar("T")
+
+_INCOMPLETE = (
+    "The connection was lost inside this block, which may or may not have been completed. Repeat the block as a whole, "
+    "not a statement of it: catch failover errors around it."
+)
 
 _END: Any = object()
 
@@ -68,7 +73,10 @@ class WatchedBlock(Generic[T]):
     ) -> bool:
         session = self._session
         suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
-        lost = session.adapter.is_closed(self._raw)
+        lost = self._raw is not session.raw or session.adapter.is_closed(self._raw)
+        if lost and kind is None:
+            # The driver leaves a block of a lost connection without a word, and the program would take it for done.
+            raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
         if lost and not suppressed and isinstance(error, Exception) and not isinstance(error, FailoverError):
             run(session.recover(_On(self._raw, self._block.__exit__), error))
         return suppressed

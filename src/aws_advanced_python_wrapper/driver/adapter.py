@@ -39,6 +39,10 @@ class DriverIo(Protocol):
         """Call a driver function, awaiting what it returns where the driver is asynchronous."""
         ...
 
+    async def acquire(self, lock: Any, timeout: float) -> bool:
+        """Take a lock of the driver's; False after `timeout` seconds."""
+        ...
+
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
         ...
@@ -105,13 +109,21 @@ class DriverAdapter(ABC):
     def abort(self, raw: RawConnection) -> None:
         """End a connection from any thread by shutting down its socket: nothing is freed or closed."""
 
+    async def close(self, io: DriverIo, raw: RawConnection) -> None:
+        """Close a connection that was aborted, and that a thread of the program's may be using."""
+        await io.call(raw.close)
+
     @abstractmethod
     def is_closed(self, raw: RawConnection) -> bool:
         """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
 
     @abstractmethod
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
-        """Return a function, called before each call of the user's, that is non-zero inside a transaction. No I/O."""
+        """Return a function that tells the driver's own transaction status, called before each call. No I/O."""
+
+    @abstractmethod
+    def was_in_transaction(self, raw: RawConnection, status: int) -> bool:
+        """Tell whether a status of the probe's means that a transaction was open, or may have been. No I/O."""
 
     @abstractmethod
     def connection_of(self, owner: Any) -> RawConnection:

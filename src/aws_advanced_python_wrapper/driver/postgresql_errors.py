@@ -12,27 +12,28 @@ from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutErro
 # PostgreSQL documentation, appendix A: connection exceptions; the server is shutting down, has crashed, is not up yet.
 _NETWORK_STATES = ("08", "57P01", "57P02", "57P03")
 
-# Insufficient resources, system errors, configuration file errors, internal errors: they tell of the host only where
-# the server ended the session over them. Otherwise they are the statement's own, and the connection is fine.
-_NETWORK_STATES_IF_FATAL = ("53", "58", "99", "F0", "XX")
+# Whatever else ends a session (severity FATAL or PANIC) has to do with the host, but for these: login failures, and a
+# database that was dropped, is not there, or takes no connections.
+_ENDED_FOR_GOOD = ("28", "57P04", "3D000", "55000")
 
 _READ_ONLY_STATE = "25006"
 _LOGIN_CLASS = "28"
 
-# libpq hands on what a server answers to a connection attempt as text without SQLSTATE: "FATAL:  <message>". Where the
-# message is not one of these, the server was there and refused for good: not a network error.
-_REFUSED_FOR_NOW = re.compile(
-    r"the database system is (starting up|shutting down|not (yet )?accepting connections|in recovery mode)"
-    r"|too many (clients|connections)"
-    r"|remaining connection slots"
-    r"|terminating connection",
-)
+# libpq hands on what a server answers to a connection attempt as text without SQLSTATE: "FATAL:  <message>", in the
+# server's language. Only these are taken for an answer for good; anything else may be over a moment later.
 _LOGIN_REFUSED = re.compile(
     r"authentication failed"
     r"|no password supplied"
     r"|no pg_hba\.conf entry"
     r"|pg_hba\.conf rejects connection"
     r'|role ".*" (does not exist|is not permitted to log in)',
+)
+_REFUSED_FOR_GOOD = re.compile(
+    r'database ".*" (does not exist|is not currently accepting connections)'
+    r"|permission denied for database"
+    r"|unsupported frontend protocol"
+    r"|unrecognized configuration parameter"
+    r"|invalid (value for|command-line argument)"
 )
 # Said by libpq itself before it has reached, or although it has reached, a server: the user's settings are wrong.
 _MISCONFIGURED = re.compile(
@@ -70,7 +71,7 @@ def _by_state(state: str, severity: str | None) -> ErrorKind:
         return ErrorKind.LOGIN
     if state.startswith(_NETWORK_STATES):
         return ErrorKind.NETWORK
-    if state.startswith(_NETWORK_STATES_IF_FATAL) and severity in ("FATAL", "PANIC"):
+    if severity in ("FATAL", "PANIC") and not state.startswith(_ENDED_FOR_GOOD):
         return ErrorKind.NETWORK
     return ErrorKind.OTHER
 
@@ -78,8 +79,6 @@ def _by_state(state: str, severity: str | None) -> ErrorKind:
 def _by_text(text: str) -> ErrorKind:
     if _LOGIN_REFUSED.search(text):
         return ErrorKind.LOGIN
-    if _REFUSED_FOR_NOW.search(text):
-        return ErrorKind.NETWORK
-    if "FATAL:" in text or _MISCONFIGURED.search(text):
+    if _REFUSED_FOR_GOOD.search(text) or _MISCONFIGURED.search(text):
         return ErrorKind.OTHER
     return ErrorKind.NETWORK

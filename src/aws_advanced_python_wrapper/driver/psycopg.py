@@ -49,6 +49,10 @@ _KEEPALIVE: dict[Parameter[Any], str] = {
     TCP_KEEPALIVE_PROBES: "keepalives_count",
 }
 
+_IN_BLOCK = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+
+_LOCK_TIMEOUT = 1.0  # s
+
 _CURSORS = (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor)
 
 # What a user sets on a connection object. The private names, the same from psycopg 3.1 to 3.3, can be written in both
@@ -134,9 +138,27 @@ class PsycopgAdapter(DriverAdapter):
         """Read libpq's own status."""
         return bool(raw.closed)
 
+    async def close(self, io: DriverIo, raw: RawConnection) -> None:
+        """Close under psycopg's own lock: to free a connection that another thread is using ends the process.
+
+        Whoever holds it sees the end of the stream and leaves. One who keeps it (rows being streamed) keeps the
+        connection too, which is then freed when nobody refers to it any more.
+        """
+        if await io.acquire(raw.lock, _LOCK_TIMEOUT):
+            try:
+                await io.call(raw.close)
+            finally:
+                raw.lock.release()
+
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
         """Return libpq's transaction status, which is zero when idle."""
         return functools.partial(getattr, raw.pgconn, "transaction_status")
+
+    def was_in_transaction(self, raw: RawConnection, status: int) -> bool:
+        """A statement of another thread's, or a lost connection, hides whether a block is open around it."""
+        if status in _IN_BLOCK:
+            return True
+        return status != pq.TransactionStatus.IDLE and not raw.autocommit
 
     def connection_of(self, owner: Any) -> RawConnection:
         """A cursor knows its connection."""

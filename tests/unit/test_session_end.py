@@ -1,0 +1,119 @@
+"""Sessions that end while something is going on, and what is left of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aws_advanced_python_wrapper.deadline import Deadline
+from support.fake_driver import FakeCluster, FakeNetwork, NetworkError
+from support.flavours import BlockingFlavour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from support.flavours import Flavour
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        threading.Event().wait(0.005)
+
+
+def cluster_of(session: Any) -> Cluster:
+    cluster: Cluster = session.cluster
+    return cluster
+
+
+def test_the_monitor_ends_with_the_last_connection_and_not_a_refresh_later(
+    flavour: Flavour, network: FakeNetwork
+) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        first = await flavour.connected(network, cluster.writer_endpoint, topology_refresh_ms=3_600_000)
+        second = await flavour.connected(network, cluster.reader_endpoint)
+        monitor = cluster_of(first).monitor
+        first.release()
+        eventually(lambda: monitor.threads)
+        second.release()
+        eventually(lambda: not monitor.threads)
+
+    flavour.run(scenario())
+
+
+def test_closing_during_a_failover_ends_the_wait_with_the_drivers_error(network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    flavour = BlockingFlavour()
+    session = flavour.run(flavour.connected(network, cluster.writer_endpoint, failover_timeout_sec=3600))
+    cursor = session.raw.cursor()
+    known = cluster_of(session)
+    cluster[1].kill()
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            session.call(cursor.execute, "SELECT")
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            errors.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    eventually(lambda: known.monitor._searches)
+    session.release()
+    caller.join(10)
+    assert [type(error) for error in errors] == [NetworkError]
+    eventually(lambda: not known.monitor.threads)
+
+
+def test_a_closed_session_does_not_take_a_new_connection(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint)
+        raw, opened = session.raw, await session.open(session.host)
+        session.release()
+        await session.switch(opened, "a test")
+        assert session.raw is raw
+        assert opened.raw.closed
+
+    flavour.run(scenario())
+
+
+def test_an_interrupt_at_the_start_of_a_search_leaves_no_search_behind(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(network)
+    flavour = BlockingFlavour()
+    session = flavour.run(flavour.connected(network, cluster.writer_endpoint))
+    monitor = cluster_of(session).monitor
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if threading.current_thread() is threading.main_thread():  # where Python runs signal handlers
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), monitor.search(time.monotonic()):
+        pass
+    monkeypatch.undo()
+    assert not monitor._searches
+    session.release()
+    eventually(lambda: not any(thread.name.startswith("topology ") for thread in threading.enumerate()))
+
+
+def test_a_connect_timeout_of_the_programs_does_not_outlast_the_failover(network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    flavour = BlockingFlavour()
+    session = flavour.run(flavour.connected(network, cluster.writer_endpoint, connect_timeout=25))
+    opened = flavour.run(session.open(session.host, deadline=Deadline.after(3.5)))
+    assert opened.raw.arguments["connect_timeout"] == 4
+    opened = flavour.run(session.open(session.host))
+    assert opened.raw.arguments["connect_timeout"] == 25
