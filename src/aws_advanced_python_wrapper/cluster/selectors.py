@@ -82,15 +82,20 @@ SELECTORS: Mapping[str, Selector] = MappingProxyType(
 )
 
 
-def find(name: str) -> Selector:
-    """Return the selector of a strategy, named in any case and with dashes or underscores.
+def canonical(name: str) -> str:
+    """Return the one name in `SELECTORS` of a strategy written in any case and with dashes or underscores.
 
     Raises `AwsWrapperError` for a strategy that does not exist.
     """
-    selector = SELECTORS.get(name.strip().lower().replace("-", "_"))
-    if selector is None:
+    strategy = name.strip().lower().replace("-", "_")
+    if strategy not in SELECTORS:
         raise unknown("host selector strategy", name, SELECTORS)
-    return selector
+    return strategy
+
+
+def find(name: str) -> Selector:
+    """Return the selector of a strategy, in any of its spellings; raises as `canonical` does."""
+    return SELECTORS[canonical(name)]
 
 
 def _reachable(hosts: Sequence[HostInfo], strategy: str) -> Sequence[HostInfo]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo
-from aws_advanced_python_wrapper.cluster.selectors import SelectorState, Weights, find
+from aws_advanced_python_wrapper.cluster.selectors import SELECTORS, SelectorState, Weights, canonical
 from aws_advanced_python_wrapper.parameters import (
     ROUND_ROBIN_DEFAULT_WEIGHT,
     ROUND_ROBIN_HOST_WEIGHT_PAIRS,
@@ -32,9 +32,9 @@ def host_choice(settings: Settings, strategy: str) -> HostChoice:
     Raises:
         AwsWrapperError: there is no such strategy.
     """
-    selector = find(strategy)
-    weights = Weights()
-    if strategy in _WEIGHTS:
-        default, pairs = _WEIGHTS[strategy]
+    name = canonical(strategy)
+    selector, weights = SELECTORS[name], Weights()
+    if name in _WEIGHTS:
+        default, pairs = _WEIGHTS[name]
         weights = Weights(settings[default], settings[pairs])
     return lambda state, hosts: selector(hosts, weights, state)
