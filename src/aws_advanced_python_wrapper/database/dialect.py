@@ -56,12 +56,14 @@ class Dialect:
         """Ask a host for its own view of the cluster, which may be older than the truth."""
         if self.members_sql is None:
             raise NotImplementedError(f"{self.code} has no notion of a cluster")
-        return tuple(_member(*row) for row in await ask(self.members_sql))
+        rows = await ask(self.members_sql)
+        # A member that does not say its name cannot be reached: its row is no news.
+        return tuple(_member(host_id, *news) for host_id, *news in rows if host_id)
 
 
-def _member(host_id: str | None, is_writer: str | None, lag_ms: str | None, updated_at: str | None) -> Member:
+def _member(host_id: str, is_writer: str | None, lag_ms: str | None, updated_at: str | None) -> Member:
     return Member(
-        host_id=str(host_id),
+        host_id=host_id,
         is_writer=is_writer == "t",
         lag_ms=None if lag_ms is None else float(lag_ms),
         updated_at=None if updated_at is None else float(updated_at),
