@@ -26,19 +26,42 @@ _ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PERCENT = re.compile(r"%(?P<code>[0-9a-fA-F]{2})?")
 
 
-def parse(conninfo: str) -> dict[str, str]:
-    """Return the parameters written in ``conninfo``; of a name given twice the last value counts.
+def parse(conninfo: str | None) -> dict[str, str]:
+    """Return the parameters written in ``conninfo``; of a name given twice the last value counts. None says nothing.
 
     Raises `AwsWrapperError` where the string is malformed or names more than one endpoint.
     """
-    if conninfo.startswith(_SCHEMES):
-        found = _Url(conninfo).read()
-    elif _ANY_URL.match(conninfo):
-        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_SCHEMES)}.")
-    else:
-        found = _Pairs(conninfo).read()
+    found = _reader(conninfo).read()
     refuse_several_endpoints(found)
     return found
+
+
+def unknown_name(conninfo: str | None, name: str, suggestion: str) -> AwsWrapperError:
+    """Return the error for a name in ``conninfo`` that nobody takes: where it stands, what may have been meant.
+
+    The name itself is not told: it may be what follows a space, or an ``&``, in a password.
+    """
+    reader = _reader(conninfo)
+    reader.read()
+    ending = f", {suggestion}" if suggestion else "."
+    return AwsWrapperError(
+        f"Connection string, position {reader.names[name] + 1}: unknown connection parameter ({reader.hint}){ending}"
+    )
+
+
+def _reader(conninfo: Any) -> _Pairs | _Url:
+    if conninfo is None:
+        return _Pairs("")
+    if not isinstance(conninfo, str):
+        raise AwsWrapperError(
+            f"conninfo has to be text, host=... or a URL, not of type {type(conninfo).__name__}. "
+            "Give single parameters as keywords."
+        )
+    if conninfo.startswith(_SCHEMES):
+        return _Url(conninfo)
+    if _ANY_URL.match(conninfo):
+        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_SCHEMES)}.")
+    return _Pairs(conninfo)
 
 
 def refuse_several_endpoints(parameters: Mapping[str, Any]) -> None:
@@ -53,11 +76,12 @@ def refuse_several_endpoints(parameters: Mapping[str, Any]) -> None:
 
 
 class _Text:
-    """A string being read from left to right."""
+    """A string being read from left to right; ``names`` tells where each written name begins."""
 
     def __init__(self, text: str, start: int = 0) -> None:
         self.text = text
         self.at = start
+        self.names: dict[str, int] = {}
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -84,6 +108,8 @@ class _Text:
 class _Pairs(_Text):
     """``host=db port=5432 password='it\\'s secret'``."""
 
+    hint = "a value with spaces in it has to stand in single quotes"
+
     def read(self) -> dict[str, str]:
         found = {}
         self.take_all(_SPACES)
@@ -100,11 +126,9 @@ class _Pairs(_Text):
         if not name:
             self.fail("the name of a parameter before '='")
         if not self.take("="):
-            self.fail(
-                f"'=' after the word that begins at position {start + 1} "
-                "(a value with spaces in it has to stand in single quotes)"
-            )
+            self.fail(f"'=' after the word that begins at position {start + 1} ({self.hint})")
         self.take_all(_SPACES)
+        self.names.setdefault(name, start)
         return name
 
     def _bare(self) -> str:
@@ -125,6 +149,8 @@ def _unescaped(value: str) -> str:
 
 class _Url(_Text):
     """``postgresql://user:password@host:port/dbname?name=value&...``, every part percent-encoded."""
+
+    hint = "write %26 for an '&' in a value"
 
     def __init__(self, text: str) -> None:
         super().__init__(text, text.index("://") + 3)
@@ -169,6 +195,7 @@ class _Url(_Text):
         found = {}
         self.take("?")
         while self.peek():
+            start = self.at
             name = self._decoded("=&")
             if not name or not self.take("="):
                 self.fail("name=value")
@@ -179,6 +206,7 @@ class _Url(_Text):
             # "ssl=true" is how JDBC URLs spell it; libpq takes it too.
             name, value = ("sslmode", "require") if (name, value) == ("ssl", "true") else (name, value)
             found[name] = value
+            self.names.setdefault(name, start)
         return found
 
     def _decoded(self, stops: str) -> str:

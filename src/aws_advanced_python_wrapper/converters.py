@@ -19,6 +19,9 @@ T_co = TypeVar("T_co", covariant=True)
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
 
+# "_key" takes in libpq's scram_client_key and scram_server_key, which are as good as the password.
+_SECRET_ENDINGS = ("password", "passwd", "pwd", "passfile", "secret", "token", "_key")
+
 
 def suggest(name: str, candidates: Iterable[str]) -> str:
     """Return "did you mean 'x'?" with the candidate nearest to ``name``, "" when none is near."""
@@ -179,4 +182,4 @@ class Parameter(Generic[T]):
 
 def is_secret(name: str) -> bool:
     """Whether the value of the parameter ``name`` must never be shown."""
-    return name.lower().endswith(("password", "passwd", "pwd", "passfile", "secret", "token", "secret_key"))
+    return name.lower().endswith(_SECRET_ENDINGS)

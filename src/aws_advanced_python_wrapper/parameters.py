@@ -277,5 +277,8 @@ PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
 # Spellings of earlier documentation and of the sister drivers.
 ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins", "dialect": "wrapper_dialect"})
 
+# Parameters of the user guide that this version does not have yet.
+NOT_YET: Final = frozenset({"socket_timeout"})
+
 # A parameter with this prefix, ours or the database driver's, is for the topology monitor's connections only.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints
+from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, PARAMETERS, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, NOT_YET, PARAMETERS, TOPOLOGY_MONITORING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class Settings:
 
     @classmethod
     def from_arguments(
-        cls, conninfo: str, arguments: Mapping[str, Any], driver_parameters: Collection[str]
+        cls, conninfo: str | None, arguments: Mapping[str, Any], driver_parameters: Collection[str]
     ) -> Settings:
         """Merge a connection string with keywords, which win; a keyword of None counts as not given.
 
@@ -43,7 +44,8 @@ class Settings:
         """
         names = _Names(driver_parameters)
         given = {name: value for name, value in arguments.items() if value is not None or name in _NONE_IS_A_VALUE}
-        merged = names.canonical(parse(conninfo)) | names.canonical(given)
+        written = names.canonical(parse(conninfo), partial(unknown_name, conninfo))
+        merged = written | names.canonical(given, _unknown_keyword)
         monitoring = {
             name.removeprefix(TOPOLOGY_MONITORING): value
             for name, value in merged.items()
@@ -79,11 +81,6 @@ class Settings:
         return dict(self._driver)
 
     @property
-    def monitoring(self) -> dict[str, Any]:
-        """What differs for the topology monitor's own connections, in a new dictionary."""
-        return dict(self._monitoring)
-
-    @property
     def host(self) -> str:
         """The one host given; raises `AwsWrapperError` when there is none."""
         host = self._driver.get("host")
@@ -102,12 +99,6 @@ class Settings:
         """The user to log in as, None when none was given."""
         user: str | None = self._driver.get("user")
         return user
-
-    @property
-    def database(self) -> str | None:
-        """The database, be it given as dbname or as database; None when none was given."""
-        database: str | None = self._driver.get("dbname", self._driver.get("database"))
-        return database
 
     def with_driver(self, **changes: Any) -> Settings:
         """Return these settings with other arguments for the database driver; None takes one out."""
@@ -132,12 +123,15 @@ class _Names:
         only_database = "database" in driver_parameters and "dbname" not in driver_parameters
         self._database = "database" if only_database else "dbname"
 
-    def canonical(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values converted, under their one name; names that nobody takes are refused."""
+    def canonical(self, given: Mapping[str, Any], unknown: Callable[[str, str], AwsWrapperError]) -> dict[str, Any]:
+        """Return the values converted, under their one name.
+
+        A name that nobody takes is refused with the error that ``unknown`` makes of it and a suggestion.
+        """
         found: dict[str, Any] = {}
         for written, value in given.items():
             prefix = TOPOLOGY_MONITORING if written.startswith(TOPOLOGY_MONITORING) else ""
-            name = self._canonical_name(written.removeprefix(prefix), written)
+            name = self._canonical_name(written.removeprefix(prefix), written, unknown)
             converted = _converted(name, value, written)
             if converted is None and name not in _NONE_IS_A_VALUE:
                 continue
@@ -147,14 +141,19 @@ class _Names:
                 )
         return found
 
-    def _canonical_name(self, name: str, written: str) -> str:
+    def _canonical_name(self, name: str, written: str, unknown: Callable[[str, str], AwsWrapperError]) -> str:
         if name in ("database", "dbname"):
             return self._database
         name = ALIASES.get(name, name)
         if name in PARAMETERS or name in self._driver:
             return name
-        nearest = suggest(name, {*PARAMETERS, *ALIASES, *self._driver})
-        raise AwsWrapperError(f"Unknown connection parameter '{written}'{', ' + nearest if nearest else '.'}")
+        if name in NOT_YET:
+            raise AwsWrapperError(f"Parameter {written} is not supported yet.")
+        raise unknown(written, suggest(name, {*PARAMETERS, *ALIASES, *self._driver}))
+
+
+def _unknown_keyword(name: str, suggestion: str) -> AwsWrapperError:
+    return AwsWrapperError(f"Unknown connection parameter '{name}'{', ' + suggestion if suggestion else '.'}")
 
 
 def _converted(name: str, value: Any, written: str) -> Any:

@@ -4,6 +4,7 @@ import re
 from dataclasses import FrozenInstanceError
 from typing import Any
 
+import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import parameters
@@ -50,7 +51,8 @@ def test_the_users_values_are_sorted_by_who_needs_them() -> None:
         **{"topology-monitoring-connect_timeout": "3", "topology-monitoring-application_name": "watch"},
     )
     assert given.driver == {"host": "db", "port": 5433, "application_name": "x", "autocommit": True}
-    assert given.monitoring == {"connect_timeout": 3, "application_name": "watch"}
+    monitoring = given.for_monitoring(without=("autocommit",)).driver
+    assert monitoring == {"host": "db", "port": 5433, "connect_timeout": 3, "application_name": "watch"}
     assert given[parameters.FAILOVER_TIMEOUT_SEC] == 60.0
     assert given[parameters.PLUGINS] == ("failover", "efm")
 
@@ -75,15 +77,13 @@ def test_keywords_override_the_string(conninfo: str, arguments: dict[str, Any], 
 
 
 def test_a_driver_that_says_database_gets_database() -> None:
-    given = settings("dbname=x", MYSQL, use_pure=True)
-    assert given.driver == {"database": "x", "use_pure": True}
-    assert given.database == "x"
+    assert settings("dbname=x", MYSQL, use_pure=True).driver == {"database": "x", "use_pure": True}
 
 
-def test_host_port_user_and_database_can_be_asked_for() -> None:
+def test_host_port_and_user_can_be_asked_for() -> None:
     given = settings("postgresql://u@db:5433/app")
-    assert (given.host, given.port, given.user, given.database) == ("db", 5433, "u", "app")
-    assert (settings().port, settings().user, settings().database) == (None, None, None)
+    assert (given.host, given.port, given.user) == ("db", 5433, "u")
+    assert (settings().port, settings().user) == (None, None)
 
 
 @pytest.mark.parametrize("conninfo", ["", "host=''", "user=x"])
@@ -120,6 +120,43 @@ def test_mistakes_are_told_at_once_and_teach(arguments: dict[str, Any], message:
         settings(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("conninfo", "message"),
+    [
+        ("password=my s3cr3t=abc", "position 13: unknown connection parameter (a value with spaces in it has to"),
+        ("host=db s3cr3t = abc s3cr3t=d", "position 9: unknown"),
+        ("postgresql://u:p@db/app?user=u&s3cr3t=abc", "position 32: unknown connection parameter (write %26 for"),
+        ("host=db pasword=s3cr3t", "stand in single quotes), did you mean 'password'?"),
+        ("host=db topology-monitoring-s3cr3t=1", "position 9: unknown"),
+        ("host=db qqqqq=s3cr3t", "position 9: unknown"),
+    ],
+)
+def test_an_unknown_name_in_the_string_may_be_a_piece_of_a_password(conninfo: str, message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=re.escape(message)) as refused:
+        settings(conninfo)
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("prefix", ["", parameters.TOPOLOGY_MONITORING])
+@pytest.mark.parametrize("name", sorted(parameters.NOT_YET))
+def test_a_parameter_that_is_still_to_come_is_told_and_no_other_suggested(name: str, prefix: str) -> None:
+    for given in ({"conninfo": f"{prefix}{name}=3"}, {f"{prefix}{name}": 3}):
+        with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}{name} is not supported yet\\.$"):
+            settings(**given)
+
+
+def test_no_string_at_all_is_an_empty_one() -> None:
+    assert Settings.from_arguments(None, {"host": "db"}, PSYCOPG).driver == {"host": "db"}
+
+
+@pytest.mark.parametrize("conninfo", [5432, b"host=db", {"host": "db", "password": "s3cr3t"}])
+def test_a_connection_string_of_another_type_is_refused(conninfo: Any) -> None:
+    kind = type(conninfo).__name__
+    with pytest.raises(AwsWrapperError, match=f"^conninfo has to be text, .* not of type {kind}\\.") as refused:
+        settings(conninfo)
+    assert "s3cr3t" not in str(refused.value)
+
+
 def test_other_spellings_mean_the_same_parameter() -> None:
     given = settings("wrapperPlugins=''", dialect="aurora-pg", failover_mode="Strict-Reader")
     assert given[parameters.PLUGINS] == ()
@@ -136,6 +173,18 @@ def test_the_repr_shows_no_secret() -> None:
     shown = repr(settings("host=db", plugins="", **secrets))
     assert "hush" not in shown
     assert shown == ("<Settings host='db' password=*** sslpassword=*** plugins=() topology-monitoring-password=***>")
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults() if option.dispchar == b"*"}
+        | {"scram_client_key", "scram_server_key"}
+    ),
+)
+def test_the_repr_shows_nothing_that_libpq_holds_for_a_secret(name: str) -> None:
+    given = settings("", {name}, **{name: "hush", f"topology-monitoring-{name}": "hush"})
+    assert repr(given) == f"<Settings {name}=*** topology-monitoring-{name}=***>"
 
 
 def test_settings_do_not_change() -> None:
