@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.conninfo import parse
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.io import Io
 
 
-def session_for(target: Callable[..., Any] | None, conninfo: str, arguments: Mapping[str, Any], io: Io) -> Session:
+def session_for(
+    target: Callable[..., Any] | None, conninfo: str | None, arguments: Mapping[str, Any], io: Io
+) -> Session:
     """Read the settings, find the driver's adapter and the plugins' classes; nothing is connected yet.
 
     Raises:
         AwsWrapperError: something in the arguments is unknown, malformed or out of range.
     """
-    adapter = adapter_for(target, arguments.get(WRAPPER_DRIVER_DIALECT.name))
+    adapter = adapter_for(target, _driver_code(conninfo, arguments))
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
     return Session(settings, adapter, io, plugin_classes(requested, sort=sort))
+
+
+def _driver_code(conninfo: str | None, arguments: Mapping[str, Any]) -> str | None:
+    """Read the one setting that is needed before the settings can be read: the adapter tells which names there are."""
+    name = WRAPPER_DRIVER_DIALECT.name
+    given = arguments.get(name)
+    code = parse(conninfo).get(name) if given is None else given
+    return None if code is None else WRAPPER_DRIVER_DIALECT.read(code)

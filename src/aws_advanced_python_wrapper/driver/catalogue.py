@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,18 @@ def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> D
     """Return the adapter for a connect callable, or the one named by `wrapper_driver_dialect`.
 
     Raises:
-        AwsWrapperError: `target` is missing or not callable, its driver is not known, or no adapter has that code.
+        AwsWrapperError: `target` is missing, not callable or asynchronous, its driver is not known, or no adapter has
+            that code.
     """
     if not callable(target):
         raise AwsWrapperError(
             "connect needs the driver's connect function first, as in connect(psycopg.Connection.connect, ...); "
-            f"it was given {target!r}"
+            f"it was given {_described(target)}"
+        )
+    if inspect.iscoroutinefunction(target):
+        raise AwsWrapperError(
+            f"{_described(target)} is the asyncio connect function; "
+            "give the blocking one, which is psycopg.Connection.connect"
         )
     code = code or _code_of(target)
     if code not in _ADAPTERS:
@@ -37,6 +45,14 @@ def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> D
     module, name = _ADAPTERS[code].split(":")
     adapter: DriverAdapter = getattr(import_module(module), name)(target)
     return adapter
+
+
+def _described(target: Any) -> str:
+    """Name what was given without its value, which may hold a password: a connection string, a partial's arguments."""
+    if target is None:
+        return "None"
+    function = target.func if isinstance(target, functools.partial) else target
+    return getattr(function, "__qualname__", None) or f"something of type {type(function).__name__}"
 
 
 def _code_of(target: Callable[..., Any]) -> str:
@@ -47,6 +63,6 @@ def _code_of(target: Callable[..., Any]) -> str:
         if package in _PACKAGES:
             return _PACKAGES[package]
     raise AwsWrapperError(
-        f"the driver of {target!r} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
+        f"the driver of {_described(target)} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
         "For a connect function of your own, name the driver with wrapper_driver_dialect"
     )

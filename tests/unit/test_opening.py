@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import AwsWrapperConnection
+from aws_advanced_python_wrapper.core.io import BlockingIo
+from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+
+
+def mine(**arguments: Any) -> Any:
+    return psycopg.connect(**arguments)
+
+
+def adapter_code(target: Any, conninfo: str | None, **arguments: Any) -> str:
+    return session_for(target, conninfo, arguments, BlockingIo()).adapter.code
+
+
+def test_the_connect_function_tells_the_driver() -> None:
+    assert adapter_code(psycopg.connect, "host=db") == "psycopg"
+    assert adapter_code(psycopg.Connection.connect, None, host="db") == "psycopg"
+    assert adapter_code(psycopg.connect, "host=db wrapper_driver_dialect=''") == "psycopg"
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "arguments"),
+    [
+        ("host=db wrapper_driver_dialect=psycopg", {}),
+        ("postgresql://db/?wrapper_driver_dialect=psycopg", {}),
+        ("host=db", {"wrapper_driver_dialect": "psycopg"}),
+        ("host=db wrapper_driver_dialect=other", {"wrapper_driver_dialect": "psycopg"}),
+        ("host=db wrapper_driver_dialect=psycopg", {"wrapper_driver_dialect": None}),
+    ],
+)
+def test_the_driver_can_be_named_in_the_string_and_by_the_keyword(conninfo: str, arguments: dict[str, Any]) -> None:
+    assert adapter_code(mine, conninfo, **arguments) == "psycopg"
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "arguments", "message"),
+    [
+        ("host=db wrapper_driver_dialect=psycopgg", {}, "No driver dialect is called 'psycopgg', did you mean"),
+        ("host=db wrapper_driver_dialect=psycopg", {"wrapper_driver_dialect": "x"}, "No driver dialect is called 'x'"),
+        ("host=db", {"wrapper_driver_dialect": object}, "Parameter wrapper_driver_dialect: .* give text"),
+        (5432, {}, "conninfo has to be text, .* not of type int"),
+    ],
+)
+def test_what_names_no_driver_is_refused(conninfo: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=message):
+        AwsWrapperConnection.connect(psycopg.connect, conninfo, **arguments)
+
+
+async def an_async_one(**_: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (psycopg.AsyncConnection.connect, "AsyncConnection.connect"),
+        (functools.partial(psycopg.AsyncConnection.connect, password="s3cr3t"), "AsyncConnection.connect"),
+        (an_async_one, "an_async_one"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [{}, {"wrapper_driver_dialect": "psycopg"}])
+def test_the_asyncio_connect_function_is_refused_and_never_called(
+    target: Any, name: str, arguments: dict[str, Any]
+) -> None:
+    message = f"^{name} is the asyncio connect function; give the blocking one, which is psycopg.Connection.connect$"
+    with pytest.raises(AwsWrapperError, match=message):
+        AwsWrapperConnection.connect(target, "host=127.0.0.1 port=1", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (None, "it was given None"),
+        ("host=db password=s3cr3t", "it was given something of type str"),
+        (functools.partial(mine, password="s3cr3t"), "the driver of mine is not known"),
+        (dict, "the driver of dict is not known"),
+    ],
+)
+def test_what_is_no_drivers_connect_function_is_named_without_its_value(target: Any, told: str) -> None:
+    with pytest.raises(AwsWrapperError, match=told) as refused:
+        AwsWrapperConnection.connect(target, "host=db")
+    assert "s3cr3t" not in str(refused.value)
