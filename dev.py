@@ -30,18 +30,16 @@ STAMP = VENV / "installed"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
-    demo.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to the demo program")
-    test = commands.add_parser("test", help="run every check and test")
+    commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
+    test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
     test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
-    test.add_argument("arguments", nargs=argparse.REMAINDER, help="handed to pytest")
-    options = parser.parse_args()
+    options, arguments = parser.parse_known_args()
     if sys.version_info < (3, 10):
         parser.error(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     install()
     if options.command == "demo":
-        return run_demo(options.arguments)
-    return run_checks(fast=options.fast, arguments=options.arguments)
+        return run_demo(arguments)
+    return run_checks(fast=options.fast, arguments=arguments)
 
 
 def install() -> None:
@@ -51,7 +49,7 @@ def install() -> None:
         return
     say(f"creating {VENV}")
     try:
-        venv.create(VENV, clear=True, with_pip=True)
+        venv.create(VENV, clear=True, symlinks=True, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit("This Python has no pip for new environments; on Debian and Ubuntu: apt install python3-venv")
     requirements = development_requirements()

@@ -1,4 +1,4 @@
-"""AWS Advanced Python Driver: psycopg and MySQL Connector/Python for Amazon Aurora and RDS clusters.
+"""AWS Advanced Python Driver: psycopg for Amazon Aurora and RDS clusters.
 
     import psycopg
     from aws_advanced_python_wrapper import AwsWrapperConnection

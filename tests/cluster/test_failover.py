@@ -655,10 +655,14 @@ def test_an_interrupted_statement_passes_unchanged(cluster: LocalCluster, connec
         eventually(lambda: at_server(cluster, cluster.writer.name, SLEEPERS))
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    interrupting = Background(interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        connection.execute("SELECT pg_sleep(60)")
-    interrupting.result()
+    before_handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in the background
+    try:
+        interrupting = Background(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            connection.execute("SELECT pg_sleep(60)")
+        interrupting.result()
+    finally:
+        signal.signal(signal.SIGINT, before_handler)
     assert_untouched(connection, before)
 
 

@@ -179,8 +179,8 @@ def test_the_monitor_goes_on_when_the_user_it_borrowed_from_leaves(
     cluster: LocalCluster, connect: Connect, second_user: dict[str, Any]
 ) -> None:
     first = connect(cluster, topology_refresh_ms=50, **second_user)
-    second = connect(cluster, topology_refresh_ms=50)
     eventually(lambda: monitors(cluster, cluster.writer.name, first, "pid"))
+    second = connect(cluster, topology_refresh_ms=50)
     first.close()
     administrate(cluster, "ALTER ROLE second_user NOLOGIN")
     cluster.failover()

@@ -89,8 +89,9 @@ def test_an_example_runs(example: Example, orders: LocalCluster, tmp_path: Path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_retry_does_the_work_once(orders: LocalCluster) -> None:
-    names: dict[str, Any] = vars(errors).copy()
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_the_retry_does_the_work_once(orders: LocalCluster, autocommit: bool) -> None:
+    names: dict[str, Any] = {}
     exec(the_example("def run(connection, work):"), names)  # noqa: S102 - our own page
 
     class Order:
@@ -106,7 +107,7 @@ def test_the_retry_does_the_work_once(orders: LocalCluster) -> None:
         def is_done(self, connection: AwsWrapperConnection) -> bool:
             return bool(connection.execute("SELECT FROM orders WHERE number = 42").rowcount)
 
-    with closing(connect(orders)) as connection:
+    with closing(connect(orders, autocommit=autocommit)) as connection:
         names["run"](connection, Order())
     with orders.connect_directly(orders.writer) as direct:
         assert direct.execute("SELECT number FROM orders").fetchall() == [(42,)]
@@ -127,8 +128,8 @@ def test_the_log_tells_the_story_of_a_failover(orders: LocalCluster, caplog: pyt
     assert re.search(rf"failed over from {result.old_writer}\S+ to {result.new_writer}\S+ in", caplog.text)
 
 
-def connect(cluster: LocalCluster) -> AwsWrapperConnection:
-    return AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
+def connect(cluster: LocalCluster, *, autocommit: bool = True) -> AwsWrapperConnection:
+    return AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=autocommit)
 
 
 def test_the_table_of_parameters_shows_their_defaults() -> None:

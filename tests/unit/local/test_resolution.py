@@ -348,7 +348,7 @@ def nobody_can_run_python() -> bool:
     if os.geteuid() != 0:
         return False
     try:
-        return subprocess.call([sys.executable, "-c", ""], user=65534, group=65534) >= 0
+        return subprocess.call([sys.executable, "-c", ""], user=65534, group=65534) == 0
     except OSError:
         return False
 
