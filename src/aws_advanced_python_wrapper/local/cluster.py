@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class LocalCluster:
         self._launched: Launched | None = None
         self._place: Place | None = None
         self._card: dict[str, Any] = {}
+        self._delays = self.settings.delays
 
     @classmethod
     def attach(cls, name: str = "demo") -> LocalCluster:
@@ -66,6 +67,7 @@ class LocalCluster:
         card = places[0].read_card()
         cluster = cls(resolution="none")
         cluster.settings = Settings.from_json(card["settings"])
+        cluster._delays = cluster.settings.delays
         cluster._place, cluster._card = places[0], card
         return cluster
 
@@ -252,6 +254,7 @@ class LocalCluster:
     def set_delays(self, **delays: float | Mapping[str, float]) -> None:
         """Change some of `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay` (seconds)."""
         self._call("set_delays", changes=delays)
+        self._delays = self._delays.change(delays)
 
     def set_dns(self, name: str, instance: Instance | str | None) -> None:
         """Make the record `name` point at an instance whatever is true; None ends the lie."""
@@ -263,6 +266,7 @@ class LocalCluster:
         Added readers are removed, removed ones replaced, custom endpoints forgotten; the writer stays.
         """
         self._call("restore")
+        self._delays = self.settings.delays
 
     def status(self) -> Status:
         """Return a picture of the cluster."""
@@ -281,7 +285,7 @@ class LocalCluster:
     def _control(self) -> Control:
         if self._place is None:
             raise LocalClusterError("the cluster is not up: use it as a context manager, or call start()")
-        return Control(self._place.socket)
+        return Control.of(self._place, replace(self.settings, delays=self._delays))
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         return self._control.call(operation, **arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import socket
 import subprocess
 import sys
@@ -18,12 +19,17 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.places import Place, forsaken, new_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aws_advanced_python_wrapper.local.settings import Settings
 
 _SUPERVISOR = "aws_advanced_python_wrapper.local.supervisor"
 _PATIENCE = 20.0
+# Beside the delays and the time to start that the user asked for; a supervisor in good health needs a tenth of these.
+_PATIENCE_FOR_AN_ANSWER = 300.0
+_PATIENCE_FOR_A_STEP_OF_THE_START = 120.0
+_LONGEST = 1e6  # the system calls take no infinity
+_END_OF_LOG = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,25 @@ class Control:
     """A client of a supervisor's control socket; every call is a conversation of its own, from any thread."""
 
     path: Path
+    patience: float = _PATIENCE_FOR_AN_ANSWER
+
+    @classmethod
+    def of(cls, place: Place, settings: Settings) -> Control:
+        """Return a client of a cluster with these settings, whose operations take as long as its delays make them."""
+        asked_for = settings.delays.total + 2 * settings.start_timeout
+        return cls(place.socket, min(_PATIENCE_FOR_AN_ANSWER + asked_for, _LONGEST))
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """Have the supervisor do something and return its answer."""
         request = json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n"
         try:
             with socket.socket(socket.AF_UNIX) as conversation:
+                conversation.settimeout(self.patience)
                 conversation.connect(str(self.path))
                 conversation.sendall(request)
                 answer = _everything(conversation)
+        except (TimeoutError, BlockingIOError) as error:  # the latter: too many wait already to be let in
+            raise LocalClusterError(self._stuck(operation)) from error
         except OSError as error:
             raise LocalClusterError(f"the cluster is not running (nobody listens at {self.path})") from error
         if not answer:
@@ -48,6 +64,15 @@ class Control:
         if "error" in values:
             raise LocalClusterError(values["error"])
         return values["result"]
+
+    def _stuck(self, operation: str) -> str:
+        place = Place(self.path.parent.parent)
+        process = place.read_card().get("pid", "unknown")
+        return (
+            f"the cluster's supervisor, process {process}, did not finish {operation!r} within {self.patience:g} s. "
+            f"Kill it with SIGKILL, which ends the cluster and cleans up, and start a new one; its log, {place.log}, "
+            f"ends with:\n{_end_of_log(place)}"
+        )
 
 
 def _everything(conversation: socket.socket) -> bytes:
@@ -65,6 +90,8 @@ class Launched:
             reaper.clean_up(left.directory, Path(left.read_card().get("hosts_file", left.directory / "hosts")))
         self.place = new_place(settings.name)
         self._owner = os.getpid()
+        # Two waits of the start, for the servers and for their replication, may each take this long.
+        self._patience = min(_PATIENCE_FOR_A_STEP_OF_THE_START + 2 * settings.start_timeout, _LONGEST)
         self._process = subprocess.Popen(
             [sys.executable, "-m", _SUPERVISOR],
             stdin=subprocess.PIPE,
@@ -92,19 +119,41 @@ class Launched:
             raise
 
     def _listen(self, progress: Callable[[str], None]) -> dict[str, Any]:
-        if self._process.stdout is None:
-            raise LocalClusterError("the supervisor has no output")
-        for line in self._process.stdout:
+        step = "nothing yet"
+        for line in self._lines():
+            if line is None:
+                raise LocalClusterError(
+                    f"the cluster did not come up: nothing happened for {self._patience:g} s (the last step: {step}), "
+                    "so it was ended. On a slow machine use fewer instances or a longer start_timeout; "
+                    f"the supervisor's log ends with:\n{_end_of_log(self.place)}"
+                )
             message = json.loads(line)
             if "progress" in message:
-                progress(message["progress"])
+                step = message["progress"]
+                progress(step)
             elif "failed" in message:
                 raise LocalClusterError(message["failed"])
             else:
                 card: dict[str, Any] = message["ready"]
                 return card
-        log = self.place.log.read_text(errors="replace")[-3000:] if self.place.log.exists() else ""
-        raise LocalClusterError(f"the cluster's supervisor ended before it was up:\n{log}")
+        raise LocalClusterError(f"the cluster's supervisor ended before it was up:\n{_end_of_log(self.place)}")
+
+    def _lines(self) -> Iterator[bytes | None]:
+        """Yield the lines that the supervisor says, and None whenever it has been silent for too long."""
+        if self._process.stdout is None:
+            raise LocalClusterError("the supervisor has no output")
+        descriptor = self._process.stdout.fileno()
+        said = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while True:
+                if not selector.select(self._patience):
+                    yield None
+                    continue
+                if not (part := os.read(descriptor, 65536)):
+                    return
+                *lines, said = (said + part).split(b"\n")
+                yield from lines
 
     def end(self) -> None:
         """End the supervisor and wait until it has cleaned up; only the process that started it can."""
@@ -135,6 +184,10 @@ class Launched:
 
     def _input(self) -> Any:
         return self._process.stdin
+
+
+def _end_of_log(place: Place) -> str:
+    return place.log.read_text(errors="replace")[-_END_OF_LOG:] if place.log.exists() else ""
 
 
 def wait_gone(place: Place, timeout: float = _PATIENCE) -> None:

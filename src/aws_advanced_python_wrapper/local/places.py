@@ -105,15 +105,37 @@ def new_hosts_directory() -> Path:
     return directory
 
 
+_held: set[int] = set()
+
+
 def lock(path: Path) -> int:
-    """Lock a file until this process ends, also if it is killed."""
+    """Lock a file until this process ends, also if it is killed, or until `unlock`.
+
+    A fork shares the lock, so a child lets go of its descriptors at once: it may live longer.
+    """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    _held.add(descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
+        unlock(descriptor)
         raise
     return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Give back what `lock` returned."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a child that is being forked now
+    _held.discard(descriptor)
+    os.close(descriptor)
+
+
+def _let_go_in_child() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def is_locked(path: Path) -> bool:
@@ -124,7 +146,7 @@ def is_locked(path: Path) -> bool:
         return False
     except OSError:
         return True
-    os.close(descriptor)
+    unlock(descriptor)
     return False
 
 

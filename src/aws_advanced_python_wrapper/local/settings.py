@@ -42,6 +42,13 @@ class Delays:
             return self.topology_delay.get(instance, 0.0)
         return self.topology_delay
 
+    @property
+    def total(self) -> float:
+        """The most that all of them together can hold up one operation."""
+        topology = self.topology_delay.values() if isinstance(self.topology_delay, Mapping) else [self.topology_delay]
+        others = self.dns_delay + self.restart_time + self.hang_detection + self.rejoin_delay
+        return max(topology, default=0.0) + others
+
     def change(self, changes: Mapping[str, Any]) -> Delays:
         """Return these delays with the given ones instead."""
         try:

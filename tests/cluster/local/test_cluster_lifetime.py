@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
+from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, launch, places
 
 Eventually = Callable[..., Any]
 SYSTEM_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
@@ -122,6 +122,19 @@ def test_nothing_is_left(owner: Owner, ways: list[str], eventually: Eventually) 
             assert not places.is_locked(path / "lock")
         places.new_hosts_directory()  # sweeps what killed owners left
     owner.process.wait()
+    eventually(lambda: not owner.left())
+
+
+def test_a_supervisor_that_is_stuck_is_given_up_and_the_advice_helps(owner: Owner, eventually: Eventually) -> None:
+    os.kill(owner.supervisor, signal.SIGSTOP)
+    control = launch.Control(places.Place(owner.directory).socket, patience=0.2)
+    with pytest.raises(LocalClusterError, match=f"process {owner.supervisor}, did not .* Kill it with SIGKILL"):
+        control.call("status")
+    os.kill(owner.supervisor, signal.SIGKILL)
+    eventually(lambda: not owner.directory.exists())
+    owner.process.kill()
+    owner.process.wait()
+    places.new_hosts_directory()  # sweeps what killed owners left
     eventually(lambda: not owner.left())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -52,7 +51,8 @@ def test_the_places_of_clusters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert not places.is_locked(place.lock)
         descriptor = places.lock(place.lock)
         assert place.alive
-        os.close(descriptor)
+        places.unlock(descriptor)
+        assert not place.alive
     finally:
         shutil.rmtree(place.directory)
 

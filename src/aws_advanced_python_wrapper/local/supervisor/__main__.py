@@ -168,9 +168,11 @@ def reaper_at_work(place: Place, hosts_file: Path) -> Iterator[None]:
         start_new_session=True,
     )
     os.close(reading)
-    yield
-    os.close(writing)
-    process.wait()
+    try:
+        yield
+    finally:
+        os.close(writing)
+        process.wait()
 
 
 def main() -> None:

@@ -1,0 +1,172 @@
+"""Nothing that goes wrong with a supervisor makes its owner wait for ever, or outlives the owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
+from aws_advanced_python_wrapper.local.launch import Control, Launched
+from aws_advanced_python_wrapper.local.places import Place
+from aws_advanced_python_wrapper.local.settings import Delays
+from aws_advanced_python_wrapper.local.supervisor.__main__ import reaper_at_work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Place]:
+    """Return a new place with a card and a log."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = places.new_place("demo")
+    made.card.write_text(json.dumps({"pid": 4321}))
+    made.log.write_text("its last words")
+    yield made
+    shutil.rmtree(made.directory, ignore_errors=True)
+
+
+@contextmanager
+def deaf_supervisor(place: Place) -> Iterator[None]:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(place.socket))
+        server.listen(0)
+        yield
+
+
+def assert_it_tells_what_to_do(error: LocalClusterError) -> None:
+    for told in ("process 4321", "did not finish 'failover' within 0.05 s", "Kill it with SIGKILL", "its last words"):
+        assert told in str(error)
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(place: Place) -> None:
+    with deaf_supervisor(place), pytest.raises(LocalClusterError) as given_up:
+        Control(place.socket, patience=0.05).call("failover", to=None)
+    assert_it_tells_what_to_do(given_up.value)
+
+
+def test_a_supervisor_at_which_others_wait_already_is_given_up(place: Place) -> None:
+    with ExitStack() as others:
+        others.enter_context(deaf_supervisor(place))
+        try:
+            while True:
+                other = others.enter_context(socket.socket(socket.AF_UNIX))
+                other.setblocking(False)
+                other.connect(str(place.socket))
+        except BlockingIOError:
+            pass
+        with pytest.raises(LocalClusterError) as given_up:
+            Control(place.socket, patience=0.05).call("failover", to=None)
+    assert_it_tells_what_to_do(given_up.value)
+
+
+def test_a_supervisor_that_is_gone_is_told_apart(place: Place) -> None:
+    with pytest.raises(LocalClusterError, match="the cluster is not running"):
+        Control(place.socket, patience=0.05).call("status")
+
+
+def test_an_answer_may_take_as_long_as_the_delays_make_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Control, "call", lambda *_, **__: None)
+    cluster = LocalCluster(hang_detection=600)
+    cluster._place = Place(tmp_path)
+    assert cluster._control.patience > 700
+    cluster.set_delays(hang_detection=1, rejoin_delay=5000)
+    assert cluster._control.patience > 5000
+    cluster.set_delays(topology_delay={"demo-instance-1": 9000.0})
+    assert cluster._control.patience > 14000
+    cluster.set_delays(dns_delay=float("inf"))
+    with socket.socket() as conversation:
+        conversation.settimeout(cluster._control.patience)
+    cluster.restore()
+    assert 700 < cluster._control.patience < 5000
+    assert Delays(topology_delay={}).total < Delays().total
+
+
+def starting(place: Place, reading: int) -> tuple[Launched, Any]:
+    """Return a supervisor that is being waited for, and what it says."""
+    output = os.fdopen(reading, "rb")
+    process: Any = SimpleNamespace(stdout=output)
+    launched = Launched.__new__(Launched)
+    launched.place, launched._process, launched._patience = place, process, 0.05
+    return launched, output
+
+
+def test_a_start_that_makes_no_progress_is_given_up(place: Place) -> None:
+    reading, writing = os.pipe()
+    launched, output = starting(place, reading)
+    os.write(writing, b'{"progress": "creating the database"}\n{"progress": "copying')
+    heard: list[str] = []
+    with output, pytest.raises(LocalClusterError) as given_up:
+        launched._listen(heard.append)
+    os.close(writing)
+    assert heard == ["creating the database"]
+    for told in ("nothing happened for 0.05 s", "creating the database", "start_timeout", "its last words"):
+        assert told in str(given_up.value)
+
+
+def test_what_a_supervisor_says_may_come_in_pieces(place: Place) -> None:
+    program = """
+import os
+for piece in ('{"progress": "one"}\\n{"prog', 'ress": "two"}\\n{"ready"', ': {"port": 7}}\\n'):
+    os.write(1, piece.encode())
+    os.read(0, 1)
+"""
+    heard: list[str] = []
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        launched = Launched.__new__(Launched)
+        launched.place, launched._process, launched._patience = place, process, 20
+        assert process.stdin is not None
+        process.stdin.write(b"..")
+        process.stdin.flush()
+        assert launched._listen(heard.append) == {"port": 7}
+        process.stdin.close()
+    assert heard == ["one", "two"]
+
+
+def test_a_supervisor_that_ends_early_leaves_its_log(place: Place) -> None:
+    reading, writing = os.pipe()
+    launched, output = starting(place, reading)
+    os.close(writing)
+    with output, pytest.raises(LocalClusterError, match="ended before it was up:\nits last words"):
+        launched._listen(print)
+
+
+def test_a_fork_that_lives_on_does_not_keep_a_place_locked(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from aws_advanced_python_wrapper.local import places
+path = Path(sys.argv[1])
+places.lock(path)
+if os.fork():
+    sys.stdin.read(1)
+    os._exit(0)
+print(places.is_locked(path), flush=True)
+sys.stdin.read()
+"""
+    path = tmp_path / "lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as owner:
+        assert owner.stdin is not None
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "True\n", "while the owner lives, its place is locked"
+        owner.kill()
+        owner.wait()
+        assert not places.is_locked(path), "the fork lives on and waits for the end of its input"
+
+
+def test_the_reaper_cleans_up_when_the_supervisor_stumbles(place: Place) -> None:
+    with pytest.raises(ZeroDivisionError), reaper_at_work(place, place.directory / "hosts"):
+        raise ZeroDivisionError
+    assert not place.directory.exists()
