@@ -196,11 +196,10 @@ class FailoverPlugin(Plugin):
         session = self.session
         if session.cluster is None:
             raise LookupError("only a session that knows its cluster can search it")
-        pause = FAILOVER_WRITER_RECONNECT_INTERVAL_SEC
         return HostSearch(
             session,
             session.cluster,
             self,
-            writer_pause=session.settings[pause] if session.settings.gives(pause) else 0.0,
+            writer_pause=session.settings[FAILOVER_WRITER_RECONNECT_INTERVAL_SEC] or 0.0,
             reader_limit=session.settings[FAILOVER_READER_CONNECT_TIMEOUT_SEC],
         )

@@ -168,21 +168,21 @@ FAILOVER_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
     unit="seconds",
     above=0,
 )
-FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC: Final[Parameter[float]] = Parameter(
+FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC: Final[Parameter[float | None]] = Parameter(
     "failover_cluster_topology_refresh_rate_sec",
-    NUMBER,
-    2.0,
+    optional(NUMBER),
+    None,
     "failover",
-    "Time between two looks at the topology during a failover.",
+    "Older name for the pace of a search; None: cluster_topology_high_refresh_rate_ms says it.",
     unit="seconds",
     above=0,
 )
-FAILOVER_WRITER_RECONNECT_INTERVAL_SEC: Final[Parameter[float]] = Parameter(
+FAILOVER_WRITER_RECONNECT_INTERVAL_SEC: Final[Parameter[float | None]] = Parameter(
     "failover_writer_reconnect_interval_sec",
-    NUMBER,
-    2.0,
+    optional(NUMBER),
+    None,
     "failover",
-    "Time between two attempts to reach the writer during a failover.",
+    "Time between two attempts to reach the writer during a failover; None: the pace of the search.",
     unit="seconds",
     above=0,
 )

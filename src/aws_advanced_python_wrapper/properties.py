@@ -61,10 +61,6 @@ class Settings:
         value: T = self._own.get(parameter.name, parameter.default)
         return value
 
-    def gives(self, parameter: Parameter[Any]) -> bool:
-        """Tell whether the user gave a value for the parameter."""
-        return parameter.name in self._own
-
     def for_monitoring(self, *, without: Collection[str], **defaults: Any) -> Settings:
         """Return the settings of the topology monitor's connections: what was given for them wins over the defaults
         here, and these over the user's own, of which the driver arguments `without` are left out.

@@ -113,7 +113,6 @@ class Locator:
 
     @property
     def _pace(self) -> Pace:
-        searching = self._settings[CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS] / 1000
-        if self._settings.gives(FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC):
-            searching = self._settings[FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC]
+        high = self._settings[CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS] / 1000
+        searching = self._settings[FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC] or high
         return Pace(self._settings[TOPOLOGY_REFRESH_MS] / 1000, searching)
