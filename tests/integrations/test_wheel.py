@@ -111,6 +111,12 @@ def test_the_module_of_psycopg_names_the_extra_that_it_needs(programs: Path) -> 
     assert "pip install 'aws-advanced-python-driver[psycopg]'" in done.stderr.splitlines()[-1]
 
 
+def test_the_local_cluster_names_the_extra_that_it_needs(programs: Path) -> None:
+    code = f"from {PACKAGE}.local import LocalCluster; LocalCluster().start()"
+    done = run(programs / "python", "-c", code)
+    assert "a local cluster needs psycopg and trustme: pip install 'aws-advanced-python-driver[local]'" in done.stderr
+
+
 def python(programs: Path, code: str) -> str:
     return succeed(programs / "python", "-I", "-W", "error", "-c", code)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +83,19 @@ def _everything(conversation: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def _require_the_extra() -> None:
+    missing = [name for name in ("psycopg", "trustme") if find_spec(name) is None]
+    if missing:
+        raise LocalClusterError(
+            f"a local cluster needs {' and '.join(missing)}: pip install 'aws-advanced-python-driver[local]'"
+        )
+
+
 class Launched:
     """A supervisor process that this process owns, or, detached, only started."""
 
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
+        _require_the_extra()
         for left in forsaken():
             reaper.clean_up(left.directory, Path(left.read_card().get("hosts_file", left.directory / "hosts")))
         self.place = new_place(settings.name)
