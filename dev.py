@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
-STAMP = VENV / "installed"
+OLDEST_VENV = VENV / "oldest-psycopg"
+OLDEST_PSYCOPG = "psycopg[binary]==3.1.12"
+FIRST_PYTHON_WITHOUT_IT = (3, 13)
 
 
 def main() -> int:
@@ -36,27 +37,31 @@ def main() -> int:
     options, arguments = parser.parse_known_args()
     if sys.version_info < (3, 10):
         parser.error(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
-    install()
+    install(VENV, development_requirements())
     if options.command == "demo":
         return run_demo(arguments)
     return run_checks(fast=options.fast, arguments=arguments)
 
 
-def install() -> None:
-    """Make ``.venv`` and install the project with its tools, unless that was done for this very pyproject.toml."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
-    if STAMP.exists() and STAMP.read_text() == wanted:
+def install(folder: Path, requirements: Sequence[str]) -> None:
+    """Make an environment with the project in it, unless that was done for this pyproject.toml and requirements."""
+    wanted = f"{sys.version}\n{requirements}\n{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()}"
+    stamp = folder / "installed"
+    if stamp.exists() and stamp.read_text() == wanted:
         return
-    say(f"creating {VENV}")
+    say(f"creating {folder}")
     try:
-        venv.create(VENV, clear=True, symlinks=True, with_pip=True)
+        venv.create(folder, clear=True, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit("This Python has no pip for new environments; on Debian and Ubuntu: apt install python3-venv")
-    requirements = development_requirements()
-    say("installing the driver, its local cluster (PostgreSQL included) and the tools: " + ", ".join(requirements))
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    say("installing the driver and its local cluster (PostgreSQL included), and " + ", ".join(requirements))
+    pip = [str(python(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--editable", f"{ROOT}[psycopg,local]", *requirements], check=True)
-    STAMP.write_text(wanted)
+    stamp.write_text(wanted)
+
+
+def python(folder: Path) -> Path:
+    return folder / "bin" / "python"
 
 
 def development_requirements() -> list[str]:
@@ -68,18 +73,20 @@ def development_requirements() -> list[str]:
 
 def run_demo(arguments: list[str]) -> int:
     say("starting the demo")
-    return run([PYTHON, ROOT / "examples" / "failover_demo.py", *arguments])
+    return run([python(VENV), ROOT / "examples" / "failover_demo.py", *arguments])
 
 
 def run_checks(*, fast: bool, arguments: list[str]) -> int:
     tests = ["tests/unit"] if fast else ["tests"]
     checks: dict[str, list[str | Path]] = {
-        "style": [PYTHON, "-m", "ruff", "check", "."],
-        "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
-        "types": [PYTHON, "-m", "mypy"],
+        "style": [python(VENV), "-m", "ruff", "check", "."],
+        "format": [python(VENV), "-m", "ruff", "format", "--check", "."],
+        "types": [python(VENV), "-m", "mypy"],
         "layers": [VENV / "bin" / "lint-imports"],
-        "tests": [PYTHON, "-m", "pytest", *tests, *arguments],
+        "tests": [python(VENV), "-m", "pytest", *tests, *arguments],
     }
+    if not fast and not arguments:
+        checks |= with_the_oldest_psycopg()
     failed = []
     for name, command in checks.items():
         say(name)
@@ -87,6 +94,15 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
             failed.append(name)
     say(f"failed: {', '.join(failed)}" if failed else "everything passed")
     return 1 if failed else 0
+
+
+def with_the_oldest_psycopg() -> dict[str, list[str | Path]]:
+    """Return the check that a failover works with the oldest psycopg that is supported, where that can be installed."""
+    if sys.version_info >= FIRST_PYTHON_WITHOUT_IT:
+        say(f"leaving out the tests with {OLDEST_PSYCOPG}: it was never built for this Python")
+        return {}
+    install(OLDEST_VENV, [OLDEST_PSYCOPG, *(tool for tool in development_requirements() if "pytest" in tool)])
+    return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", "tests/cluster/test_failover.py"]}
 
 
 def run(command: Sequence[str | Path]) -> int:

@@ -30,5 +30,5 @@ def test_a_member_without_a_name_is_left_out(nameless: str | None) -> None:
 
 
 def test_a_plain_server_has_no_members() -> None:
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(LookupError):
         run(PG.members(answering()))

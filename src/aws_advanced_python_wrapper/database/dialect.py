@@ -48,14 +48,14 @@ class Dialect:
     async def identify(self, ask: Ask) -> tuple[str, HostRole]:
         """Ask a host who it is and which role it has now."""
         if self.identity_sql is None:
-            raise NotImplementedError(f"{self.code} has no notion of instances")
+            raise LookupError(f"{self.code} has no notion of instances")
         ((host_id, is_reader),) = await ask(self.identity_sql)
         return str(host_id), HostRole.READER if is_reader == "t" else HostRole.WRITER
 
     async def members(self, ask: Ask) -> tuple[Member, ...]:
         """Ask a host for its own view of the cluster, which may be older than the truth."""
         if self.members_sql is None:
-            raise NotImplementedError(f"{self.code} has no notion of a cluster")
+            raise LookupError(f"{self.code} has no notion of a cluster")
         rows = await ask(self.members_sql)
         # A member that does not say its name cannot be reached: its row is no news.
         return tuple(_member(host_id, *news) for host_id, *news in rows if host_id)
