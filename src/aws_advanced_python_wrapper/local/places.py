@@ -67,9 +67,7 @@ class Place:
 
 def base() -> Path:
     """Return (and make) the directory that holds all of this user's clusters."""
-    directory = Path(tempfile.gettempdir()).resolve() / f"aws-driver-local-{os.geteuid()}"
-    if len(str(directory)) + _RESERVED_FOR_SOCKET > _LONGEST_SOCKET:
-        directory = Path("/tmp") / directory.name  # noqa: S108  # the owner is checked below
+    directory = _room_for(f"aws-driver-local-{os.geteuid()}")
     # Root's servers run as another user, who has to get through to the data.
     mode = 0o711 if os.geteuid() == 0 else 0o700
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -78,6 +76,15 @@ def base() -> Path:
         raise LocalClusterError(f"{directory} is not this user's own directory: remove it or set TMPDIR")
     directory.chmod(mode)
     return directory
+
+
+def _room_for(name: str) -> Path:
+    """Return a path of that name where this user may write and a Unix socket's path is not too long."""
+    for parent in (Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 - as tempfile
+        short = len(str(parent / name)) + _RESERVED_FOR_SOCKET <= _LONGEST_SOCKET
+        if short and os.access(parent, os.W_OK | os.X_OK):
+            return parent / name
+    raise LocalClusterError("there is no directory for temporary files with a name that is short enough: set TMPDIR")
 
 
 def new_place(name: str) -> Place:

@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,8 +19,7 @@ from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, probe_
 from aws_advanced_python_wrapper.local.names.resolution import ResolutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 NAME = "demo.cluster-c1x2y3z4abcd.us-east-2.rds.amazonaws.com"
 ADDRESS = "127.83.61.5"
@@ -329,11 +330,13 @@ def test_a_machine_without_nsswitch_consults_the_hosts_file(tmp_path: Path, monk
 
 
 @pytest.fixture
-def open_hosts(hosts: HostsFile, tmp_path: Path) -> HostsFile:
-    """The hosts file, in folders that every user may pass."""
-    for folder in (hosts.path.parent, tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    return hosts
+def open_hosts() -> Iterator[HostsFile]:
+    """A hosts file in a folder that every user may pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        hosts = HostsFile.create(Path(folder) / "hosts")
+        hosts.set(NAME, ADDRESS)
+        yield hosts
 
 
 BECOME_NOBODY = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
