@@ -201,7 +201,7 @@ with LocalCluster(instances=2, user="o'hara admin", password="it's \\\\ 100%", d
     with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
         print(connection.execute("SELECT current_user, current_database()").fetchone())
 """
-    with tempfile.TemporaryDirectory(prefix="it's a ") as place:
+    with tempfile.TemporaryDirectory(prefix="i's ") as place:
         Path(place).chmod(0o755)
         output = subprocess.check_output(
             [sys.executable, "-c", program], env={**os.environ, "TMPDIR": place}, text=True, cwd="/"
