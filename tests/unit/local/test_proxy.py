@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import struct
 import time
@@ -124,6 +125,21 @@ def test_the_servers_end_and_its_last_words_reach_the_client() -> None:
             reader, writer = await connect(proxy)
             assert await asyncio.wait_for(reader.read(), 5) == b"bye"
             writer.close()
+
+    run(test)
+
+
+def test_small_packets_wait_for_nobody() -> None:
+    async def test() -> None:
+        async with proxied(EchoServer().serve) as proxy:
+            streams = await connect(proxy)
+            assert await echo(streams) == HELLO
+            (link,) = proxy._links
+            for side in (link.client, link._server):
+                assert side.transport is not None
+                connection = side.transport.get_extra_info("socket")
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            streams[1].close()
 
     run(test)
 

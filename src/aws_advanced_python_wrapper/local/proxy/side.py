@@ -70,6 +70,9 @@ class Side(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket that asyncio made."""
         self.transport = cast("asyncio.Transport", transport)
+        # asyncio does so too, but not for a socket that was accepted by a listener made without a protocol number.
+        connection = cast("socket.socket", transport.get_extra_info("socket"))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._made()
         # In old Pythons a pause from inside connection_made() is undone by the start of reading after it.
         asyncio.get_running_loop().call_soon(self._begin_reading)
