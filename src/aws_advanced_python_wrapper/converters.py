@@ -107,7 +107,6 @@ TEXT = Converter("text", _text)
 TRUTH = Converter("true or false (also yes, no, on, off, 1, 0)", _truth)
 NUMBER = Converter("a number", _number)
 WHOLE_NUMBER = Converter("a whole number", _whole_number)
-WORDS = Converter("a list separated by commas", _words)
 PLUGIN_LIST = Converter("plugin codes separated by commas, or a list of codes and plugin classes", _plugins)
 WEIGHTS = Converter("host:weight pairs separated by commas, weights being whole numbers from 1", _weights)
 

@@ -84,6 +84,16 @@ def test_a_block_that_lost_its_connection_does_not_end_as_if_it_were_complete(
     assert value(connection, f"SELECT count(*) FROM {table} WHERE id = 1") == 0
 
 
+def test_a_block_in_which_the_program_closes_its_connection_ends_as_it_does_in_psycopg(
+    cluster: LocalCluster, connect: Connect
+) -> None:
+    for connection in (psycopg.connect(cluster.conninfo()), connect(cluster)):
+        opened: Any = connection
+        with opened.transaction():
+            opened.close()
+        assert opened.closed
+
+
 @pytest.mark.parametrize("call", ["cursor", "execute", "commit"])
 def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
     cluster: LocalCluster, connect: Connect, call: str

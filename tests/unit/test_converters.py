@@ -28,9 +28,6 @@ ACCEPTED: list[tuple[Converter[Any], Any, Any]] = [
     (converters.TEXT, 7, "7"),
     (MODE, "strict-writer", "strict_writer"),
     (MODE, "STRICT_Reader", "strict_reader"),
-    (converters.WORDS, " a, b ,,c", ("a", "b", "c")),
-    (converters.WORDS, "", ()),
-    (converters.WORDS, ["a", "b"], ("a", "b")),
     (converters.PLUGIN_LIST, "failover, efm", ("failover", "efm")),
     (converters.PLUGIN_LIST, ["failover", int], ("failover", int)),
     (converters.WEIGHTS, "a:1, b:20", {"a": 1, "b": 20}),
@@ -57,7 +54,6 @@ REFUSED = [
     *each(converters.NUMBER, "x", "", "nan", "inf", math.nan, True, None),
     *each(converters.TEXT, True, 1.5, b"x", None),
     *each(MODE, "writer", "", 1),
-    *each(converters.WORDS, 1, [1], None),
     *each(converters.PLUGIN_LIST, 1, None),
     *each(converters.WEIGHTS, "a", "a:", ":1", "a:x", "a:0", "a:-1", {"a": 0}, {"a": True}, 1),
 ]

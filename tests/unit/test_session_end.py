@@ -117,3 +117,16 @@ def test_a_connect_timeout_of_the_programs_does_not_outlast_the_failover(network
     assert opened.raw.arguments["connect_timeout"] == 4
     opened = flavour.run(session.open(session.host))
     assert opened.raw.arguments["connect_timeout"] == 25
+
+
+def test_the_reason_for_a_hosts_silence_is_forgotten_with_the_search(network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    flavour = BlockingFlavour()
+    session = flavour.run(flavour.connected(network, cluster.writer_endpoint))
+    monitor = cluster_of(session).monitor
+    cluster[3].kill()
+    with monitor.search(time.monotonic()):
+        eventually(lambda: cluster[3].name in monitor.reasons)
+    session.release()
+    eventually(lambda: not monitor.threads)
+    assert monitor.reasons == ""

@@ -197,7 +197,7 @@ class TopologyMonitor:
             try:
                 observer = observer or self._connect_to(address)
                 self._store.publish(observer.observe())
-                self._reasons.pop(address, None)
+                self._forget_reason(address)
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
                 _give_up(observer)
                 observer = None
@@ -235,7 +235,12 @@ class TopologyMonitor:
                 return True
             if mine:
                 del self._threads[address]
+                self._forget_reason(address)
             return False
+
+    def _forget_reason(self, address: str) -> None:
+        with self._changed:
+            self._reasons.pop(address, None)
 
     def _note_reason(self, address: str, error: Exception) -> None:
         reason = str(error).partition("\n")[0]

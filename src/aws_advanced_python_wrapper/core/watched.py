@@ -74,7 +74,7 @@ class WatchedBlock(Generic[T]):
         session = self._session
         suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
         lost = self._raw is not session.raw or session.adapter.is_closed(self._raw)
-        if lost and kind is None:
+        if lost and kind is None and not session.closed:
             # The driver leaves a block of a lost connection without a word, and the program would take it for done.
             raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
         if lost and not suppressed and isinstance(error, Exception) and not isinstance(error, FailoverError):

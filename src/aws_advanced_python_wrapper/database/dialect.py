@@ -34,7 +34,6 @@ class Dialect:
     """
 
     code: str
-    engine: str
     probe_sql: str | None
     """Returns one true value on a server of this deployment; None for the engine's fall-back."""
     identity_sql: str | None = None

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from aws_advanced_python_wrapper.database.dialect import Dialect
 
-PG = Dialect(code="pg", engine="postgresql", probe_sql=None)
+PG = Dialect(code="pg", probe_sql=None)
 
 RDS_PG = Dialect(
     code="rds-pg",
-    engine="postgresql",
     probe_sql="""
 SELECT setting OPERATOR(pg_catalog.~~) '%rds_tools%' AND setting OPERATOR(pg_catalog.!~~) '%aurora_stat_utils%'
 FROM pg_catalog.pg_settings
@@ -24,7 +23,6 @@ WHERE name OPERATOR(pg_catalog.=) 'rds.extensions'
 # writer and those without a time.
 AURORA_PG = Dialect(
     code="aurora-pg",
-    engine="postgresql",
     probe_sql="""
 SELECT setting OPERATOR(pg_catalog.~~) '%aurora_stat_utils%'
 FROM pg_catalog.pg_settings
