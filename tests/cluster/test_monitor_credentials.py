@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import FailoverError, FailoverFailedError, FailoverSuccessError
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
 from cluster.support import (
     administrate,
@@ -77,7 +79,7 @@ def hosts_that_answer(connection: AwsWrapperConnection) -> set[str]:
         return answered if len(answered) == len(topology.hosts) else None
 
     with cluster.monitor.search(since):
-        answered = cluster.store.wait(all_of_them, Deadline.after(20))
+        answered = run(wait_topology(BlockingIo(), cluster.store, all_of_them, Deadline.after(20)))
     return {host.host for host in answered or ()}
 
 

@@ -8,28 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.cluster.host import HostRole
-from aws_advanced_python_wrapper.cluster.store import TopologyStore
-from aws_advanced_python_wrapper.cluster.topology import Observation, Topology
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support.flavours import Flavour
-
-
-def news(at: float = 1.0) -> Observation:
-    return Observation("a:5432", "a", HostRole.WRITER, (), at)
-
-
-def anything(topology: Topology) -> Topology:
-    return topology
-
-
-def nothing(topology: Topology) -> None:
-    del topology
 
 
 async def nap() -> None:
@@ -164,77 +148,26 @@ def test_wait_socket_may_be_asked_to_wait_for_any_time(
         assert flavour.run(flavour.io().wait_socket(ours.fileno(), writing=False, timeout=timeout))
 
 
-def test_wait_topology_finds_what_was_there_before(flavour: Flavour) -> None:
-    store = TopologyStore()
-    store.publish(news())
-    found = flavour.run(flavour.io().wait_topology(store, anything, Deadline.after(0)))
-    assert found is store.current
-
-
 @pytest.mark.parametrize("seconds", [60.0, float("inf")])
-def test_wait_topology_hears_news_while_it_waits(flavour: Flavour, seconds: float) -> None:
-    store = TopologyStore()
-    with after(0.01, lambda: store.publish(news())):
-        found = flavour.run(flavour.io().wait_topology(store, anything, Deadline.after(seconds)))
-    assert found is store.current
+def test_an_event_is_heard_from_another_thread(flavour: Flavour, seconds: float) -> None:
+    async def scenario() -> None:
+        event = flavour.io().event()
+        with after(0.01, event.set):
+            assert await event.wait(seconds)
+            assert await event.wait(0)
+        event.clear()
+        assert not await event.wait(0.01)
+
+    flavour.run(scenario())
 
 
-def test_wait_topology_goes_on_waiting_until_the_news_is_right(flavour: Flavour) -> None:
-    store = TopologyStore()
-    looks = []
+def test_an_event_that_is_set_before_the_wait_is_not_lost(flavour: Flavour) -> None:
+    async def scenario() -> None:
+        event = flavour.io().event()
+        event.set()
+        assert await event.wait(5)
 
-    def third(topology: Topology) -> str | None:
-        looks.append(topology.generation)
-        return "found" if topology.writer_verified_at == 3 else None
-
-    def publish() -> None:
-        for at in (1, 2, 3):
-            time.sleep(0.005)
-            store.publish(news(at))
-
-    with after(0, publish):
-        assert flavour.run(flavour.io().wait_topology(store, third, Deadline.after(60))) == "found"
-
-
-@pytest.mark.parametrize("published", [True, False])
-def test_wait_topology_ends_at_the_deadline(flavour: Flavour, published: bool) -> None:
-    store = TopologyStore()
-    if published:
-        store.publish(news())
-    began = time.monotonic()
-    assert flavour.run(flavour.io().wait_topology(store, nothing, Deadline.after(0.02))) is None
-    assert 0.019 < time.monotonic() - began < 1
-
-
-def test_wait_topology_leaves_no_listener_behind(flavour: Flavour) -> None:
-    store = TopologyStore()
-
-    def fail(topology: Topology) -> None:
-        raise KeyError(topology.generation)
-
-    flavour.run(flavour.io().wait_topology(store, anything, Deadline.after(0)))
-    store.publish(news())
-    with pytest.raises(KeyError):
-        flavour.run(flavour.io().wait_topology(store, fail, Deadline.after(1)))
-    assert store._listeners == []
-
-
-def test_news_for_a_loop_that_is_closed_does_no_harm() -> None:
-    from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
-
-    store = TopologyStore()
-    loop = asyncio.new_event_loop()
-    waiting = AsyncioIo().wait_topology(store, anything, Deadline.after(60))
-
-    async def begin() -> None:
-        waiting.send(None)
-
-    loop.run_until_complete(begin())
-    loop.close()
-    assert store._listeners
-    store.publish(news())
-    waiting.close()
-    assert store._listeners == []
+    flavour.run(scenario())
 
 
 def test_the_lock_lets_one_in_at_a_time(flavour: Flavour) -> None:

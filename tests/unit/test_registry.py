@@ -116,7 +116,7 @@ def test_a_registered_class_has_a_code_and_goes_before_a_built_in_one() -> None:
         plugin_classes(["mines"], sort=True)
 
 
-@pytest.mark.parametrize("wrong", [dict, Early.before_call, None, 7])
+@pytest.mark.parametrize("wrong", [dict, Early.close, None, 7])
 def test_what_is_no_plugin_is_refused(wrong: Any) -> None:
     with pytest.raises(AwsWrapperError, match="not a subclass"):
         register_plugin("wrong", wrong)

@@ -35,11 +35,8 @@ class Loud(Plugin):
     def _note(self, what: str) -> None:
         LOG.append(f"{self.code} {what}")
 
-    def before_call(self) -> None:
-        self._note("before")
-
-    def after_call(self) -> None:
-        self._note("after")
+    def connected(self, opened: Opened) -> None:
+        self._note(f"on {opened.host.host.partition('.')[0]}")
 
     async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:
         self._note(f"in {function.__name__}{args}")
@@ -73,8 +70,8 @@ class Timer(Plugin):
     code = "timer"
     phase = Phase.MONITORING
 
-    def before_call(self) -> None:
-        LOG.append(f"calling {self.session.host.host_id}")
+    def connected(self, opened: Opened) -> None:
+        LOG.append(f"watching {opened.host.host_id}")
 
 
 # Connecting
@@ -229,9 +226,8 @@ def test_hooks_stand_around_a_call_in_the_order_of_the_plugins(flavour: Flavour,
     flavour.run(scenario())
     assert [
         *("outer connecting", "inner connecting", "inner connected", "outer connected"),
-        *("outer before", "inner before"),
+        *("outer on db", "inner on db"),
         *("outer in execute('SELECT',)", "inner in execute('SELECT',)", "inner out", "outer out"),
-        *("outer after", "inner after"),
         *("outer close", "inner close"),
     ] == LOG
 
@@ -248,7 +244,50 @@ def test_the_plugin_nearest_to_the_driver_hears_of_an_error_first(flavour: Flavo
 
     flavour.run(scenario())
     assert LOG[-2:] == ["inner heard of network", "outer heard of network"]
-    assert {"outer after", "inner after"} < set(LOG)
+
+
+def test_a_call_counts_as_running_until_the_driver_has_answered(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    seen: list[int] = []
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, [])
+        raw = session.raw
+
+        def execute() -> Any:
+            seen.append(len(session.running))
+            return raw.execute("SELECT")
+
+        await flavour.call(session, execute)
+        network.faults["SELECT"] = IntegrityError("duplicate key")
+        with pytest.raises(IntegrityError):
+            await flavour.call(session, execute)
+        assert session.running == []
+
+    flavour.run(scenario())
+    assert seen == [1, 1]
+
+
+def test_plugins_hear_of_the_connection_again_once_the_background_threads_have_ended(
+    flavour: Flavour, network: FakeNetwork
+) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, ["failover", Inner])
+        monitor = session.cluster.monitor if session.cluster else None
+        LOG.clear()
+        await flavour.execute(session, "SELECT")
+        assert "inner on db-1" not in LOG
+        CLUSTERS.clear()
+        assert monitor
+        await flavour.execute(session, "SELECT")
+        await flavour.execute(session, "SELECT")
+        assert LOG.count("inner on db-1") == 1
+        assert monitor.threads
+        session.release()
+
+    flavour.run(scenario())
 
 
 @pytest.mark.parametrize("plugins", [(), (Timer,), (Outer,), ("failover",), ("failover", Outer)])

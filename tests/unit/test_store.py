@@ -9,6 +9,8 @@ import pytest
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostRole
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Topology
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 def writer(at: float, address: str = "a:5432") -> Observation:
     return Observation(address, address[0], HostRole.WRITER, (), at)
+
+
+def wait(store: TopologyStore, accept: Callable[[Topology], Topology | None], deadline: Deadline) -> Topology | None:
+    return run(wait_topology(BlockingIo(), store, accept, deadline))
 
 
 def verified_at(moment: float) -> Callable[[Topology], Topology | None]:
@@ -79,7 +85,7 @@ def test_listeners_run_without_the_lock() -> None:
 
     def use_the_store_elsewhere() -> None:
         thread = threading.Thread(
-            target=lambda: others.append(store.wait(lambda topology: topology, Deadline.after(5)))
+            target=lambda: others.append(wait(store, lambda topology: topology, Deadline.after(5)))
         )
         thread.start()
         thread.join(5)
@@ -94,7 +100,7 @@ def test_wait_ends_at_the_deadline(seconds: float) -> None:
     store = TopologyStore()
     store.publish(writer(1))
     began = time.monotonic()
-    assert store.wait(verified_at(2), Deadline.after(seconds)) is None
+    assert wait(store, verified_at(2), Deadline.after(seconds)) is None
     assert time.monotonic() - began < seconds + 1
 
 
@@ -103,7 +109,7 @@ def test_wait_may_be_asked_to_wait_for_any_time(deadline: Deadline) -> None:
     store = TopologyStore()
     timer = threading.Timer(0.01, lambda: store.publish(writer(1)))
     timer.start()
-    assert store.wait(verified_at(1), deadline) is store.current
+    assert wait(store, verified_at(1), deadline) is store.current
     timer.join()
 
 
@@ -111,11 +117,11 @@ def test_an_error_of_the_question_leaves_the_store_usable() -> None:
     store = TopologyStore()
     store.publish(writer(1))
 
-    def fail(topology: Topology) -> None:
+    def fail(topology: Topology) -> Topology | None:
         raise KeyError(topology.generation)
 
     with pytest.raises(KeyError):
-        store.wait(fail, Deadline.after(1))
+        wait(store, fail, Deadline.after(1))
     assert store.publish(writer(2)) is store.current
 
 
@@ -126,13 +132,13 @@ def test_no_wake_up_is_lost() -> None:
     missed: list[tuple[int, int]] = []
     ready = threading.Barrier(waiters + 1)
 
-    def wait(number: int) -> None:
+    def wait_each_turn(number: int) -> None:
         for turn in range(rounds):
             ready.wait(10)
-            if store.wait(verified_at(turn + 1), Deadline.after(5)) is None:
+            if wait(store, verified_at(turn + 1), Deadline.after(5)) is None:
                 missed.append((turn, number))
 
-    threads = [threading.Thread(target=wait, args=(number,)) for number in range(waiters)]
+    threads = [threading.Thread(target=wait_each_turn, args=(number,)) for number in range(waiters)]
     for thread in threads:
         thread.start()
     began = time.monotonic()
@@ -170,7 +176,7 @@ def test_a_forked_child_has_no_listeners_and_a_free_lock() -> None:
     held, release = threading.Event(), threading.Event()
 
     def hold_the_lock() -> None:
-        with store._changed:
+        with store._lock:
             held.set()
             release.wait(10)
 

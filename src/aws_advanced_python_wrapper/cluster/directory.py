@@ -128,6 +128,8 @@ class Directory:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _by_name: dict[str, Cluster] = field(default_factory=dict)
     _dialect_codes: dict[str, str] = field(default_factory=dict)
+    era: int = 0
+    """Grows whenever all background threads of the process have ended; a connection compares it before each call."""
 
     def find(self, name: str, address: str | None = None) -> Cluster | None:
         """Return the cluster that goes by that name, or of which a member has that address."""
@@ -159,10 +161,12 @@ class Directory:
             self._dialect_codes = {}
         for cluster in clusters:
             cluster.monitor.stop()
+        self.era += 1
 
     def after_fork(self) -> None:
         """Start clean in a forked child."""
         self._lock = threading.RLock()
+        self.era += 1
         for cluster in dict.fromkeys(self._by_name.values()):
             cluster.after_fork()
 

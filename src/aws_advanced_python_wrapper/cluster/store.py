@@ -16,8 +16,6 @@ from aws_advanced_python_wrapper.cluster.topology import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aws_advanced_python_wrapper.deadline import Deadline
-
 T = TypeVar("T")
 
 
@@ -33,7 +31,7 @@ class TopologyStore:
 
     def after_fork(self) -> None:
         """Forget who waits; in a forked child nobody does, and the lock may be held by a thread of the parent."""
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # re-entrant: a finalizer may close a connection at any moment
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -54,19 +52,9 @@ class TopologyStore:
         topology = self._topology
         return None if topology is None else accept(topology)
 
-    def wait(self, accept: Callable[[Topology], T | None], deadline: Deadline) -> T | None:
-        """Block until `accept` finds something in the topology; None past the deadline."""
-        # No wake-up is lost: the look and the wait happen under the lock that every publisher holds
-        # while it swaps the topology, so news arrives either before the look or as a notification.
-        with self._changed:
-            while (found := self.look(accept)) is None and not deadline.expired:
-                self._changed.wait(min(deadline.remaining(), threading.TIMEOUT_MAX))
-            return found
-
     def wake(self) -> None:
         """Have everybody who waits look again, although the topology is the same."""
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
             listeners = tuple(self._listeners)
         for wake in listeners:
             wake()
@@ -74,16 +62,16 @@ class TopologyStore:
     @contextmanager
     def listener(self, wake: Callable[[], None]) -> Iterator[None]:
         """Have `wake` called, from the publisher's thread, after each change."""
-        with self._changed:
+        with self._lock:
             self._listeners.append(wake)
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._listeners.remove(wake)
 
     def _update(self, change: Callable[[Topology | None], T]) -> T:
-        with self._changed:
+        with self._lock:
             topology = change(self._topology)
             if topology is self._topology:
                 return topology

@@ -6,16 +6,12 @@ import asyncio
 import contextlib
 import inspect
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_advanced_python_wrapper.cluster.store import TopologyStore
-    from aws_advanced_python_wrapper.cluster.topology import Topology
-    from aws_advanced_python_wrapper.deadline import Deadline
-
-T = TypeVar("T")
+    from aws_advanced_python_wrapper.core.io import Event
 
 
 class AsyncioIo:
@@ -52,30 +48,36 @@ class AsyncioIo:
             if writing:
                 loop.remove_writer(descriptor)
 
-    async def wait_topology(
-        self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
-    ) -> T | None:
-        """Wait for the store to wake this loop."""
-        changed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
-                loop.call_soon_threadsafe(changed.set)
-
-        # Listening starts before the first look: news between the look and the wait sets the event.
-        with store.listener(wake):
-            while True:
-                changed.clear()
-                found = store.look(accept)
-                if found is not None or deadline.expired:
-                    return found
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(changed.wait(), deadline.remaining())
+    def event(self) -> Event:
+        """Return an event that any thread may set for the running loop."""
+        return _LoopEvent(asyncio.get_running_loop())
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock between tasks."""
         return asyncio.Lock()
+
+
+class _LoopEvent:
+    """An event of one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._event = asyncio.Event()
+        self.clear = self._event.clear
+
+    def set(self) -> None:
+        """Have the loop set it."""
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout: float) -> bool:
+        """Suspend this task."""
+        if self._event.is_set():
+            return True
+        try:
+            return await asyncio.wait_for(self._event.wait(), timeout)
+        except asyncio.TimeoutError:
+            return False
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

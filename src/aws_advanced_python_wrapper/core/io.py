@@ -16,13 +16,25 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
-    from aws_advanced_python_wrapper.cluster.store import TopologyStore
-    from aws_advanced_python_wrapper.cluster.topology import Topology
-    from aws_advanced_python_wrapper.deadline import Deadline
-
 T = TypeVar("T")
 
 _LONGEST_POLL = 2**31 - 1  # milliseconds that fit into the system call's argument: 24 days
+
+
+class Event(Protocol):
+    """Something that one caller waits for, and that any thread may announce."""
+
+    def set(self) -> None:
+        """Announce it, from any thread; nothing is lost when nobody waits yet."""
+        ...
+
+    def clear(self) -> None:
+        """Wait for the next announcement from now on."""
+        ...
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait for at most `timeout` seconds; False if nothing was announced."""
+        ...
 
 
 class Io(Protocol):
@@ -44,10 +56,8 @@ class Io(Protocol):
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
         ...
 
-    async def wait_topology(
-        self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
-    ) -> T | None:
-        """Wait until `accept` finds what it wants in the current topology; None past the deadline."""
+    def event(self) -> Event:
+        """Return an event for this caller to wait for."""
         ...
 
     def lock(self) -> AbstractAsyncContextManager[None]:
@@ -86,15 +96,26 @@ class BlockingIo:
         poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
         return bool(poll.poll(min(timeout * 1000, _LONGEST_POLL)))
 
-    async def wait_topology(
-        self, store: TopologyStore, accept: Callable[[Topology], T | None], deadline: Deadline
-    ) -> T | None:
-        """Wait on the store's condition."""
-        return store.wait(accept, deadline)
+    def event(self) -> Event:
+        """Return an event between threads."""
+        return _ThreadEvent()
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a re-entrant lock between threads."""
         return _ThreadLock()
+
+
+class _ThreadEvent:
+    """A thread's event whose wait has the shape of a coroutine."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.set = self._event.set
+        self.clear = self._event.clear
+
+    async def wait(self, timeout: float) -> bool:
+        """Block this thread."""
+        return self._event.wait(min(timeout, threading.TIMEOUT_MAX))
 
 
 class _ThreadLock:

@@ -67,6 +67,16 @@ class SessionView(Protocol):
         """The host of the current connection."""
         ...
 
+    @property
+    def raw(self) -> RawConnection:
+        """The driver's own connection of the moment. On a switch `host` is replaced first, then this."""
+        ...
+
+    @property
+    def running(self) -> list[float]:
+        """Monotonic times, in seconds, at which the calls began that have not returned yet."""
+        ...
+
     def join_cluster(self) -> None:
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
         ...
@@ -122,9 +132,9 @@ CallNext: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
 class Plugin:
     """Base of all plugins; one instance serves one session.
 
-    What a plugin overrides is what it takes part in: a hook that is left alone costs nothing. `before_call` and
-    `after_call` run around every call and must be quick plain functions without I/O. The others are coroutines that may
-    wait only through `self.session.io`, and so serve the blocking and the asyncio flavour alike.
+    What a plugin overrides is what it takes part in: a hook that is left alone costs nothing. Coroutines wait only
+    through `self.session.io`, and so serve the blocking and the asyncio flavour alike; plain functions must be quick
+    and do no I/O.
     """
 
     code: ClassVar[str]
@@ -135,12 +145,6 @@ class Plugin:
     def __init__(self, session: SessionView) -> None:
         self.session = session
 
-    def before_call(self) -> None:
-        """Note that a call of the program's begins."""
-
-    def after_call(self) -> None:
-        """Note that it has ended, whichever way."""
-
     async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         """Wrap a call of the program's: `await proceed(*args, **kwargs)` makes it. Costs microseconds per call."""
         return await proceed(*args, **kwargs)
@@ -148,6 +152,13 @@ class Plugin:
     async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
         """Open a connection to `host`, or to another one: `await proceed(host)` leads on towards the driver."""
         return await proceed(host)
+
+    def connected(self, opened: Opened) -> None:
+        """Note which connection the session works on from now on.
+
+        Called after the session has connected and after each switch; and again, for the same connection, where the
+        background threads of the process have ended: in a forked child, and after `release_resources`.
+        """
 
     async def on_error(self, failure: Failure) -> None:
         """Deal with a driver error of a call. To return is to have the program see the error as it is."""

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class HostSearch:
             return (found,) if found is not None or session.closed else None
 
         with self.cluster.monitor.search(since):
-            answer = await session.io.wait_topology(self.cluster.store, look, deadline)
+            answer = await wait_topology(session.io, self.cluster.store, look, deadline)
         if session.closed:
             raise NoHostFoundError("the connection was closed meanwhile")
         return answer[0] if answer else None

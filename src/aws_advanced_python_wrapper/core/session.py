@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 import weakref
 from functools import cached_property, partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.identification import Locator
@@ -58,65 +59,60 @@ class Session:
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.transaction_status = 0
+        self.running: list[float] = []
+        """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         self.closed = False
+        self._era = CLUSTERS.era
         self._cursors: weakref.WeakSet[Replaceable] = weakref.WeakSet()
         self._lock = io.lock()
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
         proxy: Session = weakref.proxy(self)
         self.plugins = [plugin_class(proxy) for plugin_class in plugin_classes]
-        self._before = tuple(p.before_call for p in self.plugins if overrides(p, "before_call"))
-        self._after = tuple(p.after_call for p in self.plugins if overrides(p, "after_call"))
         self._wrapping = tuple(p for p in self.plugins if overrides(p, "execute"))
-        self._hooked = bool(self._before or self._after or self._wrapping)
+        self._following = tuple(p for p in self.plugins if overrides(p, "connected"))
         # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
         self._transaction_status_now: Callable[[], int] = int
 
-    # The path of a call: `call` is the hot path of the blocking flavour, `acall` its asyncio twin. A call without hooks
-    # costs one attribute write and one question to the driver's own memory.
+    # The path of a call: `call` is the hot path of the blocking flavour, `acall` its asyncio twin. Unless plugins wrap
+    # calls, one costs a question to the driver's own memory, a look at the clock and a few attribute accesses. Host
+    # monitoring reads the list from another thread: several callers may share it, as `append` and `remove` are atomic.
 
     def call(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Make a call of the program's that may touch the network; raises what the driver raises, or an outcome."""
+        if self._era != CLUSTERS.era:
+            self._attach()
         self.transaction_status = self._transaction_status_now()
+        began, running = monotonic(), self.running
+        running.append(began)
         try:
-            if self._hooked:
-                return self._hooked_call(function, args, kwargs)
-            return function(*args, **kwargs)
+            try:
+                if self._wrapping:
+                    return run(self._wrapped(function)(*args, **kwargs))  # type: ignore[no-any-return]
+                return function(*args, **kwargs)
+            finally:
+                running.remove(began)
         except Exception as error:
             run(self.recover(function, error))
             raise
 
     async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Make a call of the program's, asyncio flavour."""
+        if self._era != CLUSTERS.era:
+            self._attach()
         self.transaction_status = self._transaction_status_now()
+        began, running = monotonic(), self.running
+        running.append(began)
         try:
-            if self._hooked:
-                return await self._hooked_acall(function, args, kwargs)
-            return await function(*args, **kwargs)
+            try:
+                if self._wrapping:
+                    return await self._wrapped(function)(*args, **kwargs)
+                return await function(*args, **kwargs)
+            finally:
+                running.remove(began)
         except Exception as error:
             await self.recover(function, error)
             raise
-
-    def _hooked_call(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        for hook in self._before:
-            hook()
-        try:
-            if self._wrapping:
-                result: T = run(self._wrapped(function)(*args, **kwargs))
-                return result
-            return function(*args, **kwargs)
-        finally:
-            for hook in self._after:
-                hook()
-
-    async def _hooked_acall(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook in self._before:
-            hook()
-        try:
-            return await self._wrapped(function)(*args, **kwargs)
-        finally:
-            for hook in self._after:
-                hook()
 
     def _wrapped(self, function: Callable[..., Any]) -> CallNext:
         proceed: CallNext = partial(self.io.call, function)
@@ -133,7 +129,7 @@ class Session:
         kind = self.adapter.classify(error, failed)
         if kind is ErrorKind.OTHER:
             return
-        at, in_transaction = time.monotonic(), self.adapter.was_in_transaction(failed, self.transaction_status)
+        at, in_transaction = monotonic(), self.adapter.was_in_transaction(failed, self.transaction_status)
         async with self._lock:
             if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
                 return
@@ -191,16 +187,32 @@ class Session:
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old, opened.raw)
         self._adopt(opened)
+        try:
+            await self.discard(old)
+        finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
+            self._end_cursors(reason)
+
+    def _end_cursors(self, reason: str) -> None:
         cursors, self._cursors = self._cursors, weakref.WeakSet()
-        await self.discard(old)
         for cursor in list(cursors):
             cursor.become_stale(reason)
 
     def _adopt(self, opened: Opened) -> None:
-        self.raw, self.host = opened.raw, opened.host
+        # First the host, then the connection: who reads host, connection and the same host again has read what belongs
+        # together.
+        self.host = opened.host
+        self.raw = opened.raw
         self.transaction_status = 0
         self._transaction_status_now = self.adapter.transaction_probe(opened.raw)
+        self._attach()
+
+    def _attach(self) -> None:
+        """Have the connection of the moment looked after in the background; in a new era for the first time again."""
+        self._era = CLUSTERS.era
         self.join_cluster()
+        if not self.closed:
+            for plugin in self._following:
+                plugin.connected(Opened(self.raw, self.host))
 
     def join_cluster(self) -> None:
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
