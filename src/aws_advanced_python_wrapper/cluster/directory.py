@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole, address
 from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, RefusedError, TopologyMonitor
+from aws_advanced_python_wrapper.cluster.places import Places
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
     from aws_advanced_python_wrapper.database.dialect import Dialect, Member
+
+# Connections to one host that failover opens at a time, so that a host which has just taken over is not overrun.
+_DOOR = 16
 
 
 class Credentials(Protocol):
@@ -59,6 +63,7 @@ class Cluster:
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
+        self._doors: dict[str, Places] = {}
         self._turns = itertools.count()
         self._lock = threading.RLock()  # a signal handler or a finalizer may close a connection at any moment
 
@@ -77,6 +82,10 @@ class Cluster:
         topology = self.store.current
         return bool(topology and topology.find(self.address_of(host_id)))
 
+    def door(self, address: str) -> Places:
+        """Return the places of those who connect to a host at the same time because they have lost another one."""
+        return self._doors.setdefault(address, Places(_DOOR))
+
     def join(self, tenant: Tenant) -> None:
         """Count a connection in, and see to it that the topology is watched."""
         with self._lock:
@@ -94,6 +103,7 @@ class Cluster:
     def after_fork(self) -> None:
         """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
         self._lock = threading.RLock()
+        self._doors = {}
         self.store.after_fork()
         self.monitor.after_fork()
 

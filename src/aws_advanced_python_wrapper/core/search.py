@@ -12,11 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
-from aws_advanced_python_wrapper.core.waiting import wait_topology
+from aws_advanced_python_wrapper.core.waiting import place, wait_topology
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.topology import Topology
@@ -56,7 +57,8 @@ class HostSearch:
             host = await self.verified_writer(since, deadline)
             if host is None:
                 raise self._none("no host of the cluster said in time that it is the writer")
-            opened = await self.attempt_writer(host, deadline.bounded(_ATTEMPT_LIMIT))
+            async with self._turn(host, deadline) as ours:
+                opened = await self.attempt_writer(host, deadline.bounded(_ATTEMPT_LIMIT)) if ours else None
             if opened:
                 return opened
             since = await self._pause(deadline, self.writer_pause)
@@ -79,11 +81,18 @@ class HostSearch:
             await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
             look = self.cluster.store.look
             candidates = look(partial(_readers, since=since)) or (or_writer and look(partial(_anybody, since=since)))
-            opened = candidates and await self.attempt(select(candidates), deadline.bounded(self.reader_limit))
+            opened = await self._attempt_one(candidates, select, deadline) if candidates else None
             if opened and (or_writer or opened.host.role is HostRole.READER):
                 return opened
-            await self._discard(opened or None)
+            await self._discard(opened)
             since = await self._pause(deadline)
+
+    async def _attempt_one(
+        self, candidates: Sequence[HostInfo], select: Callable[[Sequence[HostInfo]], HostInfo], deadline: Deadline
+    ) -> Opened | None:
+        host = select(candidates)
+        async with self._turn(host, deadline) as ours:
+            return await self.attempt(host, deadline.bounded(self.reader_limit)) if ours else None
 
     async def _readers(self, since: float, deadline: Deadline, *, or_writer: bool) -> Sequence[HostInfo] | None:
         if not or_writer:
@@ -116,6 +125,10 @@ class HostSearch:
                 raise
             self.cluster.store.mark_unavailable(host.address)
             return None
+
+    def _turn(self, host: HostInfo, deadline: Deadline) -> AbstractAsyncContextManager[bool]:
+        # Where many connections of the process have lost their host, a few at a time turn to the next one.
+        return place(self.session.io, self.cluster.door(host.address), deadline)
 
     async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
         session = self.session
