@@ -235,6 +235,44 @@ WEIGHTED_RANDOM_HOST_WEIGHT_PAIRS: Final[Parameter[Mapping[str, int]]] = Paramet
     "host selection",
     "Weights by host, as host:weight,host:weight.",
 )
+FAILURE_DETECTION_ENABLED: Final[Parameter[bool]] = Parameter(
+    "failure_detection_enabled", TRUTH, True, "host monitoring", "Watch the host while a call waits for it."
+)
+FAILURE_DETECTION_TIME_MS: Final[Parameter[int]] = Parameter(
+    "failure_detection_time_ms",
+    WHOLE_NUMBER,
+    30_000,
+    "host monitoring",
+    "Time that a call may last before its host is checked.",
+    unit="milliseconds",
+    minimum=0,
+)
+FAILURE_DETECTION_INTERVAL_MS: Final[Parameter[int]] = Parameter(
+    "failure_detection_interval_ms",
+    WHOLE_NUMBER,
+    5_000,
+    "host monitoring",
+    "Time between two checks of a host, and the time that the host has to answer one.",
+    unit="milliseconds",
+    minimum=1,
+)
+FAILURE_DETECTION_COUNT: Final[Parameter[int]] = Parameter(
+    "failure_detection_count",
+    WHOLE_NUMBER,
+    3,
+    "host monitoring",
+    "Checks in a row without any answer after which a host is given up.",
+    minimum=1,
+)
+MONITOR_DISPOSAL_TIME_MS: Final[Parameter[int]] = Parameter(
+    "monitor_disposal_time_ms",
+    WHOLE_NUMBER,
+    60_000,
+    "host monitoring",
+    "Time that the thread for a host stays after the last connection to it is gone.",
+    unit="milliseconds",
+    minimum=0,
+)
 
 PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
     {
@@ -270,6 +308,11 @@ PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
             ROUND_ROBIN_HOST_WEIGHT_PAIRS,
             WEIGHTED_RANDOM_DEFAULT_WEIGHT,
             WEIGHTED_RANDOM_HOST_WEIGHT_PAIRS,
+            FAILURE_DETECTION_ENABLED,
+            FAILURE_DETECTION_TIME_MS,
+            FAILURE_DETECTION_INTERVAL_MS,
+            FAILURE_DETECTION_COUNT,
+            MONITOR_DISPOSAL_TIME_MS,
         )
     }
 )
@@ -280,5 +323,8 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins
 # Parameters of the user guide that this version does not have yet.
 NOT_YET: Final = frozenset({"socket_timeout"})
 
-# A parameter with this prefix, ours or the database driver's, is for the topology monitor's connections only.
+# A parameter with such a prefix, ours or the database driver's, is only for the connections that the driver opens itself
+# for that purpose. No prefix is the beginning of another one.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"
+HOST_MONITORING: Final = "monitoring-"
+PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, NOT_YET, PARAMETERS, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, NOT_YET, PARAMETERS, PURPOSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -24,14 +24,15 @@ _NONE_IS_A_VALUE = frozenset({"prepare_threshold"})
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """Values for the driver itself, for the database driver, and for the topology monitor's connections.
+    """Values for the driver itself, for the database driver, and for the connections that monitors open.
 
     ``settings[PARAMETER]`` is the value given or the parameter's default, in the parameter's type.
     """
 
     _own: Mapping[str, Any]
     _driver: Mapping[str, Any]
-    _monitoring: Mapping[str, Any]
+    _special: Mapping[str, Any]
+    """What is for the connections of one purpose only, by names with their prefix."""
 
     @classmethod
     def from_arguments(
@@ -46,29 +47,24 @@ class Settings:
         given = {name: value for name, value in arguments.items() if value is not None or name in _NONE_IS_A_VALUE}
         written = names.canonical(parse(conninfo), partial(unknown_name, conninfo))
         merged = written | names.canonical(given, _unknown_keyword)
-        monitoring = {
-            name.removeprefix(TOPOLOGY_MONITORING): value
-            for name, value in merged.items()
-            if name.startswith(TOPOLOGY_MONITORING)
-        }
-        direct = {name: value for name, value in merged.items() if not name.startswith(TOPOLOGY_MONITORING)}
-        own = {name: value for name, value in direct.items() if name in PARAMETERS}
-        driver = {name: value for name, value in direct.items() if name not in own or name == CONNECT_TIMEOUT.name}
+        special = {name: value for name, value in merged.items() if name.startswith(PURPOSES)}
+        own, driver = _sorted({name: value for name, value in merged.items() if name not in special})
         refuse_several_endpoints(driver)
-        return cls(own, driver, monitoring)
+        return cls(own, driver, special)
 
     def __getitem__(self, parameter: Parameter[T]) -> T:
         value: T = self._own.get(parameter.name, parameter.default)
         return value
 
-    def for_monitoring(self, *, without: Collection[str], **defaults: Any) -> Settings:
-        """Return the settings of the topology monitor's connections: what was given for them wins over the defaults
-        here, and these over the user's own, of which the driver arguments `without` are left out.
+    def for_monitoring(self, purpose: str, *, without: Collection[str], **defaults: Any) -> Settings:
+        """Return the settings of the connections for a purpose, one of `PURPOSES`.
+
+        What was given for them wins over the defaults here, and these over the user's own, of which the driver
+        arguments `without` are left out.
         """
+        given = {name.removeprefix(purpose): value for name, value in self._special.items() if name.startswith(purpose)}
         driver = {name: value for name, value in self._driver.items() if name not in without}
-        special = {**defaults, **self._monitoring}
-        own = {name: value for name, value in special.items() if name in PARAMETERS}
-        meant = {name: value for name, value in special.items() if name not in own or name == CONNECT_TIMEOUT.name}
+        own, meant = _sorted({**defaults, **given})
         return Settings({**self._own, **own}, {**driver, **meant}, {})
 
     @property
@@ -103,10 +99,9 @@ class Settings:
         return replace(self, _driver=driver)
 
     def __repr__(self) -> str:
-        monitoring = {TOPOLOGY_MONITORING + name: value for name, value in self._monitoring.items()}
         shown = (
             f"{name}={'***' if is_secret(name) else repr(value)}"
-            for name, value in {**self._driver, **self._own, **monitoring}.items()
+            for name, value in {**self._driver, **self._own, **self._special}.items()
         )
         return f"<{' '.join(['Settings', *shown])}>"
 
@@ -126,7 +121,7 @@ class _Names:
         """
         found: dict[str, Any] = {}
         for written, value in given.items():
-            prefix = TOPOLOGY_MONITORING if written.startswith(TOPOLOGY_MONITORING) else ""
+            prefix = next((purpose for purpose in PURPOSES if written.startswith(purpose)), "")
             name = self._canonical_name(written.removeprefix(prefix), written, unknown)
             converted = _converted(name, value, written)
             if converted is None and name not in _NONE_IS_A_VALUE:
@@ -146,6 +141,12 @@ class _Names:
         if name in NOT_YET:
             raise AwsWrapperError(f"Parameter {written} is not supported yet.")
         raise unknown(written, suggest(name, {*PARAMETERS, *ALIASES, *self._driver}))
+
+
+def _sorted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is for the driver itself, and what is for the database driver; the connect timeout is for both."""
+    own = {name: value for name, value in given.items() if name in PARAMETERS}
+    return own, {name: value for name, value in given.items() if name not in own or name == CONNECT_TIMEOUT.name}
 
 
 def _unknown_keyword(name: str, suggestion: str) -> AwsWrapperError:

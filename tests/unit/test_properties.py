@@ -51,10 +51,18 @@ def test_the_users_values_are_sorted_by_who_needs_them() -> None:
         **{"topology-monitoring-connect_timeout": "3", "topology-monitoring-application_name": "watch"},
     )
     assert given.driver == {"host": "db", "port": 5433, "application_name": "x", "autocommit": True}
-    monitoring = given.for_monitoring(without=("autocommit",)).driver
+    monitoring = given.for_monitoring("topology-monitoring-", without=("autocommit",)).driver
     assert monitoring == {"host": "db", "port": 5433, "connect_timeout": 3, "application_name": "watch"}
     assert given[parameters.FAILOVER_TIMEOUT_SEC] == 60.0
     assert given[parameters.PLUGINS] == ("failover", "efm")
+
+
+def test_each_purpose_has_settings_of_its_own() -> None:
+    given = settings("user=u topology-monitoring-user=t monitoring-user=m", **{"monitoring-password": "p"})
+    assert given.driver == {"user": "u"}
+    assert given.for_monitoring("topology-monitoring-", without=()).driver == {"user": "t"}
+    assert given.for_monitoring("monitoring-", without=()).driver == {"user": "m", "password": "p"}
+    assert "p'" not in repr(given)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +110,10 @@ def test_a_missing_host_is_told_when_it_is_needed(conninfo: str) -> None:
         ({"hots": "x"}, "did you mean 'host'?"),
         ({"qqqqq": "x"}, "Unknown connection parameter 'qqqqq'."),
         ({"topology-monitoring-conect_timeout": 1}, "-conect_timeout', did you mean 'connect_timeout'?"),
+        ({"monitoring-conect_timeout": 1}, "'monitoring-conect_timeout', did you mean 'connect_timeout'?"),
+        ({"failure_detection_interval_ms": 0}, "a whole number of milliseconds from 1"),
+        ({"failure_detection_count": 0}, "a whole number from 1"),
+        ({"failure_detection_time_ms": -1}, "a whole number of milliseconds from 0"),
         ({"topology-monitoring-connect_timeout": "x"}, "Parameter topology-monitoring-connect_timeout: 'x'"),
         ({"port": "x"}, "Parameter port: 'x' is not accepted, give a whole number from 1 up to 65535."),
         ({"port": 0}, "Parameter port: 0"),

@@ -10,9 +10,7 @@ from aws_advanced_python_wrapper.cluster.monitor import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
-from aws_advanced_python_wrapper.parameters import (
-    AUXILIARY_QUERY_TIMEOUT_SEC,
-)
+from aws_advanced_python_wrapper.parameters import AUXILIARY_QUERY_TIMEOUT_SEC, TOPOLOGY_MONITORING
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
@@ -33,7 +31,7 @@ class MonitorCredentials:
         self._adapter = adapter
         self._cluster = cluster
         without = adapter.session_parameters
-        self._settings = settings.for_monitoring(without=without, connect_timeout=_CONNECT_TIMEOUT)
+        self._settings = settings.for_monitoring(TOPOLOGY_MONITORING, without=without, connect_timeout=_CONNECT_TIMEOUT)
         # Compared, never shown: equal for settings that open the same connection.
         self.key = repr(sorted(self._settings.driver.items()))
 
