@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any
 
@@ -7,6 +8,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.core.io import BlockingIo
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.errors import AwsWrapperError
@@ -69,9 +71,19 @@ async def an_async_one(**_: Any) -> None: ...
 def test_the_asyncio_connect_function_is_refused_and_never_called(
     target: Any, name: str, arguments: dict[str, Any]
 ) -> None:
-    message = f"^{name} is the asyncio connect function; give the blocking one, which is psycopg.Connection.connect$"
+    message = f"^{name} is an asyncio connect function; give the blocking one, which is psycopg.Connection.connect, or"
     with pytest.raises(AwsWrapperError, match=message):
         AwsWrapperConnection.connect(target, "host=127.0.0.1 port=1", **arguments)
+
+
+@pytest.mark.parametrize("target", [psycopg.connect, functools.partial(psycopg.connect, password="s3cr3t")])
+@pytest.mark.parametrize("arguments", [{}, {"wrapper_driver_dialect": "psycopg"}])
+def test_the_blocking_connect_function_is_refused_by_the_asyncio_flavour(
+    target: Any, arguments: dict[str, Any]
+) -> None:
+    message = "^Connection.connect is a blocking connect function; give the asyncio one, which is psycopg.AsyncConn"
+    with pytest.raises(AwsWrapperError, match=message):
+        asyncio.run(AsyncAwsWrapperConnection.connect(target, "host=127.0.0.1 port=1", **arguments))
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 
 def session_for(
-    target: Callable[..., Any] | None, conninfo: str | None, arguments: Mapping[str, Any], io: Io
+    target: Callable[..., Any] | None,
+    conninfo: str | None,
+    arguments: Mapping[str, Any],
+    io: Io,
+    *,
+    asynchronous: bool = False,
 ) -> Session:
     """Read the settings, find the driver's adapter and the plugins' classes; nothing is connected yet.
 
     Raises:
         AwsWrapperError: something in the arguments is unknown, malformed or out of range.
     """
-    adapter = adapter_for(target, _driver_code(conninfo, arguments))
+    adapter = adapter_for(target, _driver_code(conninfo, arguments), asynchronous=asynchronous)
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
     return Session(settings, adapter, io, plugin_classes(requested, sort=sort))

@@ -117,6 +117,10 @@ class DriverAdapter(ABC):
     def is_closed(self, raw: RawConnection) -> bool:
         """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
 
+    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""
+        return raw.cursor(*args, **kwargs)
+
     @abstractmethod
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
         """Return a function that tells the driver's own transaction status, called before each call. No I/O."""

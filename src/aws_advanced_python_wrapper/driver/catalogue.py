@@ -22,23 +22,21 @@ _ADAPTERS = {"psycopg": "aws_advanced_python_wrapper.driver.psycopg:PsycopgAdapt
 _PACKAGES = {"psycopg": "psycopg"}
 
 
-def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> DriverAdapter:
+def adapter_for(
+    target: Callable[..., Any] | None, code: str | None = None, *, asynchronous: bool = False
+) -> DriverAdapter:
     """Return the adapter for a connect callable, or the one named by `wrapper_driver_dialect`.
 
     Raises:
-        AwsWrapperError: `target` is missing, not callable or asynchronous, its driver is not known, or no adapter has
-            that code.
+        AwsWrapperError: `target` is missing, not callable or of the other flavour, its driver is not known, or no
+            adapter has that code.
     """
     if not callable(target):
         raise AwsWrapperError(
-            "connect needs the driver's connect function first, as in connect(psycopg.Connection.connect, ...); "
+            f"connect needs the driver's connect function first, as in connect({_example(asynchronous)}, ...); "
             f"it was given {_described(target)}"
         )
-    if inspect.iscoroutinefunction(target):
-        raise AwsWrapperError(
-            f"{_described(target)} is the asyncio connect function; "
-            "give the blocking one, which is psycopg.Connection.connect"
-        )
+    _check_flavour(target, asynchronous=asynchronous)
     code = code or _code_of(target)
     if code not in _ADAPTERS:
         raise unknown("driver dialect", code, _ADAPTERS)
@@ -47,22 +45,50 @@ def adapter_for(target: Callable[..., Any] | None, code: str | None = None) -> D
     return adapter
 
 
+def _check_flavour(target: Callable[..., Any], *, asynchronous: bool) -> None:
+    is_coroutine_function = inspect.iscoroutinefunction(target)
+    if is_coroutine_function and not asynchronous:
+        raise AwsWrapperError(
+            f"{_described(target)} is an asyncio connect function; give the blocking one, which is "
+            f"{_example(asynchronous)}, or connect with aws_advanced_python_wrapper.aio.AsyncAwsWrapperConnection"
+        )
+    # A function of the program's own may return an awaitable without being a coroutine function, a driver's does not.
+    if asynchronous and not is_coroutine_function and _package_of(_function(target)):
+        raise AwsWrapperError(
+            f"{_described(target)} is a blocking connect function; give the asyncio one, which is "
+            f"{_example(asynchronous)}, or connect with aws_advanced_python_wrapper.AwsWrapperConnection"
+        )
+
+
 def _described(target: Any) -> str:
     """Name what was given without its value, which may hold a password: a connection string, a partial's arguments."""
     if target is None:
         return "None"
-    function = target.func if isinstance(target, functools.partial) else target
+    function = _function(target)
     return getattr(function, "__qualname__", None) or f"something of type {type(function).__name__}"
 
 
+def _function(target: Any) -> Any:
+    return target.func if isinstance(target, functools.partial) else target
+
+
+def _example(asynchronous: bool) -> str:
+    return "psycopg.AsyncConnection.connect" if asynchronous else "psycopg.Connection.connect"
+
+
 def _code_of(target: Callable[..., Any]) -> str:
+    package = _package_of(target)
+    if package is None:
+        raise AwsWrapperError(
+            f"the driver of {_described(target)} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
+            "For a connect function of your own, name the driver with wrapper_driver_dialect"
+        )
+    return _PACKAGES[package]
+
+
+def _package_of(target: Callable[..., Any]) -> str | None:
+    """Return the known driver package that a connect function is of, or that its class derives from."""
     owner = getattr(target, "__self__", None)  # the class of a class method such as psycopg.Connection.connect
     classes = owner.__mro__ if isinstance(owner, type) else [target]
-    for place in classes:
-        package = str(getattr(place, "__module__", "")).partition(".")[0]
-        if package in _PACKAGES:
-            return _PACKAGES[package]
-    raise AwsWrapperError(
-        f"the driver of {_described(target)} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
-        "For a connect function of your own, name the driver with wrapper_driver_dialect"
-    )
+    packages = (str(getattr(place, "__module__", "")).partition(".")[0] for place in classes)
+    return next((package for package in packages if package in _PACKAGES), None)

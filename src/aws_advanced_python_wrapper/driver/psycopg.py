@@ -150,6 +150,15 @@ class PsycopgAdapter(DriverAdapter):
             finally:
                 raw.lock.release()
 
+    def cursor_of_lost(
+        self, raw: RawConnection, name: str = "", *, binary: bool = False, row_factory: Any = None, **options: Any
+    ) -> RawCursor:
+        """Make what `raw.cursor` makes, which refuses where the connection is lost."""
+        factory = functools.partial(raw.server_cursor_factory, name=name, **options) if name else raw.cursor_factory
+        cursor = factory(raw, row_factory=row_factory or raw.row_factory)
+        cursor.format = pq.Format.BINARY if binary else pq.Format.TEXT
+        return cursor
+
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
         """Return libpq's transaction status, which is zero when idle."""
         return functools.partial(getattr, raw.pgconn, "transaction_status")

@@ -1,0 +1,295 @@
+"""The objects a program holds: a connection and its cursors, asyncio flavour.
+
+They answer for the driver's own, as those of the blocking flavour do: what is not named here is the driver's, read and
+written through.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.core.answers import answering_for
+from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
+from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.core.watched_async import StaleAsyncCursor, answer, finish, watched, watched_rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from aws_advanced_python_wrapper.core.plugin import Plugin
+    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+
+
+logger = logging.getLogger(__name__)
+
+
+class AsyncAwsWrapperConnection:
+    """A connection that survives the loss of its host. Make one with `connect`; it belongs to the running loop."""
+
+    __slots__ = ("__weakref__", "_session")
+
+    _session: Session
+
+    def __init__(self, session: Session) -> None:
+        object.__setattr__(self, "_session", session)
+
+    @staticmethod
+    async def connect(
+        target: Callable[..., Any] | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
+    ) -> AsyncAwsWrapperConnection:
+        """Open a connection with the driver's own connect function, for example `psycopg.AsyncConnection.connect`.
+
+        `conninfo` is a connection string (``key=value`` or a URL); keyword arguments override it. Both take the
+        driver's parameters and ours; the parameter reference lists ours with units and defaults. Further positional
+        arguments are ignored.
+
+        Raises:
+            AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
+            Exception: whatever the driver raises when it cannot connect, untouched.
+        """
+        session = session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
+        await session.connect()
+        return AsyncAwsWrapperConnection(session)
+
+    # PEP 249
+
+    def cursor(self, *args: Any, **kwargs: Any) -> AsyncAwsWrapperCursor:
+        """Open a cursor; the arguments are the driver's. If the connection is lost, the cursor's first call says so."""
+        session = self._session
+        lost = self.closed and not session.closed
+        cursor_of = partial(session.adapter.cursor_of_lost, session.raw) if lost else session.raw.cursor
+        return AsyncAwsWrapperCursor(self, cursor_of(*args, **kwargs))
+
+    async def commit(self) -> None:
+        """Commit the open transaction."""
+        await self._session.acall(self._session.raw.commit)
+
+    async def rollback(self) -> None:
+        """Roll the open transaction back."""
+        await self._session.acall(self._session.raw.rollback)
+
+    async def close(self) -> None:
+        """Close the connection; closing it again does nothing."""
+        self._session.release()
+        await self._session.raw.close()
+
+    # What psycopg users expect
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> AsyncAwsWrapperCursor:
+        """Open a cursor, execute a statement on it and return it."""
+        cursor_options = {"binary": True} if options.pop("binary", False) else {}
+        return await self.cursor(**cursor_options).execute(query, params, **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Commit, or roll back after an error; then close, as psycopg does."""
+        try:
+            if not self.closed:
+                await (self.commit() if kind is None else self._roll_back_quietly())
+        finally:
+            await self.close()
+
+    async def _roll_back_quietly(self) -> None:
+        try:
+            await self._session.raw.rollback()  # unwatched: this connection is about to be closed
+        except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
+            logger.warning("rolling back after an error: %s", error)
+
+    # What users of this driver's relatives expect
+
+    @property
+    def target_connection(self) -> RawConnection:
+        """The driver's own connection of the moment; after a failover it is another one."""
+        return self._session.raw
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed or lost. No I/O."""
+        return self._session.closed or self._session.adapter.is_closed(self._session.raw)
+
+    @property
+    def is_closed(self) -> bool:
+        """The same as `closed`."""
+        return self.closed
+
+    async def get_read_only(self) -> bool | None:
+        """Return whether transactions are read-only. No I/O."""
+        value: bool | None = self._session.raw.read_only
+        return value
+
+    async def set_read_only(self, value: bool | None) -> None:
+        """Set whether transactions are read-only."""
+        await self._session.acall(self._session.raw.set_read_only, value)
+
+    async def get_autocommit(self) -> bool:
+        """Return whether each statement is its own transaction. No I/O."""
+        value: bool = self._session.raw.autocommit
+        return value
+
+    async def set_autocommit(self, value: bool) -> None:
+        """Set whether each statement is its own transaction."""
+        await self._session.acall(self._session.raw.set_autocommit, value)
+
+    async def invalidate(self) -> None:
+        """End the connection without waiting for its host."""
+        self._session.release()
+        await self._session.discard(self._session.raw)
+
+    async def release_resources(self) -> None:
+        """Let go of what the plugins hold; done by `close` as well."""
+        self._session.release()
+
+    def _unwrap(self, plugin_class: type[Plugin]) -> Plugin | None:
+        return next((plugin for plugin in self._session.plugins if isinstance(plugin, plugin_class)), None)
+
+    # Everything else is the driver's
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(connection, psycopg.AsyncConnection)` holds."""
+        return type(self._session.raw)
+
+    def __getattr__(self, name: str) -> Any:
+        session = self._session
+        return answer(session, name, getattr(session.raw, name), session.adapter.connection_calls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._session.raw, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._session.raw, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *dir(self._session.raw)})
+
+    def __repr__(self) -> str:
+        return (
+            f"<{AsyncAwsWrapperConnection.__qualname__} to {self._session.host.address} around {self._session.raw!r}>"
+        )
+
+
+class AsyncAwsWrapperCursor:
+    """A cursor whose calls are watched. It ends with the connection it was opened on."""
+
+    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "fetchall", "fetchmany", "fetchone")
+
+    _connection: AsyncAwsWrapperConnection
+    _raw: RawCursor
+    _call: Callable[..., Coroutine[Any, Any, Any]]
+    fetchone: Callable[[], Coroutine[Any, Any, Any]]
+    """Return the next row, or None."""
+    fetchmany: Callable[..., Coroutine[Any, Any, list[Any]]]
+    """Return the next rows, `arraysize` of them unless another number is given."""
+    fetchall: Callable[[], Coroutine[Any, Any, list[Any]]]
+    """Return all rows that are left."""
+
+    def __new__(cls, _connection: AsyncAwsWrapperConnection, raw: RawCursor) -> Self:
+        """Make an instance of the class that answers for the raw cursor's class."""
+        ours: Any = cls
+        drivers: Any = type(raw)
+        answering: type[Self] = answering_for(ours, drivers, AsyncAwsWrapperCursor._answer)
+        return object.__new__(answering)
+
+    def __init__(self, connection: AsyncAwsWrapperConnection, raw: RawCursor) -> None:
+        session = connection._session  # noqa: SLF001 - connection and cursor are one facade
+        bind = object.__setattr__
+        bind(self, "_connection", connection)
+        bind(self, "_raw", raw)
+        bind(self, "_call", session.acall)
+        local = session.adapter.rows_are_local(raw)
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            method = getattr(raw, name)
+            bind(self, name, method if local else watched(session, method))
+        session.add_cursor(self)
+
+    # PEP 249
+
+    @property
+    def connection(self) -> AsyncAwsWrapperConnection:
+        """The connection that opened this cursor."""
+        return self._connection
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Execute a statement; returns this cursor. The options are the driver's."""
+        await self._call(self._raw.execute, query, params, **options)
+        return self
+
+    async def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        """Execute a statement once for each set of parameters. The options are the driver's."""
+        await self._call(self._raw.executemany, query, params_seq, **options)
+
+    async def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        """Call a stored procedure, where the driver can."""
+        return await self._call(self._raw.callproc, *args, **kwargs)
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result set."""
+        return self._raw.nextset()  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        """Close the cursor."""
+        if self._connection._session.adapter.rows_are_local(self._raw):  # noqa: SLF001
+            await self._raw.close()
+        else:
+            await self._call(self._raw.close)
+
+    # What users of this driver's relatives expect
+
+    @property
+    def target_cursor(self) -> RawCursor:
+        """The driver's own cursor."""
+        return self._raw
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        rows = aiter(self._raw)
+        session = self._connection._session  # noqa: SLF001
+        return rows if session.adapter.rows_are_local(self._raw) else watched_rows(session, rows)
+
+    # Everything else is the driver's
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(cursor, psycopg.AsyncCursor)` holds."""
+        return type(self._raw)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _answer(self, name: str) -> Any:
+        session = self._connection._session  # noqa: SLF001
+        return answer(session, name, getattr(self._raw, name), session.adapter.cursor_calls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._raw, name, value)
+
+    def __repr__(self) -> str:
+        return f"<{AsyncAwsWrapperCursor.__qualname__} around {self._raw!r}>"
+
+    def become_stale(self, reason: str) -> None:
+        """Answer every further call with an error; called when the connection has been replaced and closed."""
+        bind = object.__setattr__
+        stale = StaleAsyncCursor(self._connection._session.adapter, reason)  # noqa: SLF001
+        lost = self._raw
+        bind(self, "_raw", stale)
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            bind(self, name, stale.refuse_when_awaited)
+        finish(lost.close())  # touches no network: the connection is closed
