@@ -27,11 +27,19 @@ class AsyncioIo:
         await asyncio.sleep(seconds)
 
     async def acquire(self, lock: Any, timeout: float) -> bool:
-        """Suspend this task for the lock."""
+        """Suspend this task for the lock; where it is free, take it without a moment at which a task can be cancelled."""
+        if _taken_at_once(lock):
+            return True
+        acquiring = asyncio.ensure_future(lock.acquire())
         try:
-            return await asyncio.wait_for(lock.acquire(), timeout)
-        except asyncio.TimeoutError:
-            return False
+            done, _ = await asyncio.wait([acquiring], timeout=timeout)
+        except asyncio.CancelledError:
+            if acquiring.done():
+                lock.release()
+            raise
+        finally:
+            acquiring.cancel()
+        return bool(done)
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Watch the descriptor with the running loop."""
@@ -62,24 +70,35 @@ class _LoopEvent:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._event = asyncio.Event()
-        self.clear = self._event.clear
+        self._announced: asyncio.Future[None] = loop.create_future()
 
     def set(self) -> None:
         """Have the loop set it."""
         with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
-            self._loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(lambda: _resolve(self._announced))
+
+    def clear(self) -> None:
+        """Wait for the next announcement from now on."""
+        if self._announced.done():
+            self._announced = self._loop.create_future()
 
     async def wait(self, timeout: float) -> bool:
         """Suspend this task."""
-        if self._event.is_set():
-            return True
-        try:
-            return await asyncio.wait_for(self._event.wait(), timeout)
-        except asyncio.TimeoutError:
-            return False
+        # Not wait_for, which before Python 3.12 loses a cancellation that comes together with the result.
+        done, _ = await asyncio.wait([self._announced], timeout=timeout)
+        return bool(done)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _taken_at_once(lock: Any) -> bool:
+    attempt = lock.acquire()
+    try:
+        attempt.send(None)
+    except StopIteration:
+        return True
+    attempt.close()
+    return False
