@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.selection import host_choice
+from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import (
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Seconds that an attempt may take to connect to the writer that the monitor knows.
-_ATTEMPT_LIMIT = 5.0
-# Seconds that the hosts have to name another writer, before DNS is followed and its error is the program's.
-_DOUBT = 1.0
 # Seconds that the hosts have to say whether a host that takes no writes is still the writer.
 _VERDICT = 5.0
 
@@ -54,6 +51,8 @@ class FailoverPlugin(Plugin):
 
     code = "failover"
     phase = Phase.FAILOVER
+    group = "failover"
+    covers = frozenset({"stale_dns"})
     needs_topology = True
 
     def __init__(self, session: SessionView) -> None:
@@ -71,45 +70,15 @@ class FailoverPlugin(Plugin):
         """Open a connection; the writer endpoint is opened at the true writer, and nowhere else."""
         began = time.monotonic()
         try:
-            if self._is_writer_endpoint(host):
-                return await self._connect_to_writer(host, proceed, began)
+            if is_writer_endpoint(self.session, host):
+                return await WriterConnect(self.session, self._search, began, self._timeout).open(host, proceed)
             return await proceed(host)
+        except NoHostFoundError as error:
+            raise self._failed(str(error)) from None
         except self.session.adapter.errors.Error as error:
             if not self._may_fail_over_at_connect(error):
                 raise
             return await self._find(began)
-
-    async def _connect_to_writer(self, host: HostInfo, proceed: ConnectNext, began: float) -> Opened:
-        opened = await self._connect_past_dns(began) or await proceed(host)
-        if self.session.cluster is None or opened.host.role is HostRole.WRITER:
-            return opened
-        logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
-        await self.session.discard(opened.raw)
-        try:
-            return await self._search().writer(began, Deadline.after(self._timeout))
-        except NoHostFoundError as error:
-            raise self._failed(str(error)) from None
-
-    async def _connect_past_dns(self, began: float) -> Opened | None:
-        """Connect to the instance that the monitor knows to be the writer; None if it knows none.
-
-        Where that one is not reached, or is not the writer any more, the hosts are given a moment to name another.
-        """
-        cluster = self.session.cluster
-        topology = cluster.store.current if cluster and cluster.monitor.is_watching else None
-        if topology is None or topology.writer is None or topology.writer_verified_at is None:
-            return None
-        search = self._search()
-        opened = await search.attempt_writer(topology.writer, Deadline.after(_ATTEMPT_LIMIT))
-        if opened:
-            return opened
-        writer = await search.verified_writer(began, Deadline.after(_DOUBT))
-        return await search.attempt_writer(writer, Deadline.after(_ATTEMPT_LIMIT)) if writer else None
-
-    def _is_writer_endpoint(self, host: HostInfo) -> bool:
-        session = self.session
-        pinned = "hostaddr" in session.settings.driver
-        return session.endpoint.type is EndpointType.WRITER and host.host == session.endpoint.host and not pinned
 
     def _may_fail_over_at_connect(self, error: Exception) -> bool:
         session = self.session

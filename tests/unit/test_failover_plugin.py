@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.errors import (
     FailoverError,
     FailoverFailedError,
@@ -349,76 +348,6 @@ def test_the_error_of_a_plain_database_passes_at_once(flavour: Flavour, network:
 # At connect
 
 
-def test_a_stale_name_of_the_writer_leads_to_the_writer(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-    cluster.fail_over(3)
-
-    async def scenario() -> None:
-        for _ in range(3):
-            session = await flavour.connected(network, cluster.writer_endpoint)
-            assert await flavour.execute(session, "INSERT") == "db-3"
-        assert sum(not connection.closed for connection in network.opened_by("program")) == 3
-
-    flavour.run(scenario())
-
-
-def test_a_stale_name_and_no_writer_is_an_error_in_time(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-    cluster[1].is_writer = False
-
-    async def scenario() -> None:
-        began = time.monotonic()
-        with pytest.raises(FAILED) as caught:
-            await flavour.connected(network, cluster.writer_endpoint, **BRIEF)
-        assert OperationalError in caught.type.__mro__
-        assert time.monotonic() - began < 1
-        assert all(connection.closed for connection in network.opened_by("program"))
-
-    flavour.run(scenario())
-
-
-def test_a_writer_that_is_known_is_connected_to_whatever_dns_says(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-
-    async def scenario() -> None:
-        await _keep(flavour, network, cluster)
-        for wrong in (cluster[2], None):
-            network.names.pop(cluster.writer_endpoint)
-            if wrong:
-                network.names[cluster.writer_endpoint] = wrong
-            network.attempts.clear()
-            session = await flavour.connected(network, cluster.writer_endpoint)
-            assert session.host.host_id == "db-1"
-            assert network.attempts_by("program") == [cluster[1].name]
-            network.names[cluster.writer_endpoint] = cluster[2]
-
-    flavour.run(scenario())
-
-
-def test_where_the_known_writer_is_out_of_reach_the_name_is_used(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-
-    async def scenario() -> None:
-        await _keep(flavour, network, cluster, topology_refresh_ms=60_000)
-        network.names.pop(cluster[1].name)  # this client cannot resolve the names of instances
-        session = await flavour.connected(network, cluster.writer_endpoint)
-        assert session.host.host_id == "db-1"
-
-    flavour.run(scenario())
-
-
-def test_a_writer_that_has_just_been_demoted_is_left_again(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-
-    async def scenario() -> None:
-        await _keep(flavour, network, cluster, topology_refresh_ms=60_000)
-        cluster.fail_over(2, drop=False)
-        session = await flavour.connected(network, cluster.writer_endpoint)
-        assert await flavour.execute(session, "INSERT") == "db-2"
-
-    flavour.run(scenario())
-
-
 _KEPT: list[Session] = []
 
 
@@ -427,33 +356,6 @@ async def _keep(flavour: Flavour, network: FakeNetwork, cluster: FakeCluster, **
     _KEPT[:] = [await flavour.connected(network, cluster.writer_endpoint, **settings)]
     assert _KEPT[0].cluster is not None
     assert _KEPT[0].cluster.monitor.is_watching
-
-
-def test_an_address_that_the_user_pins_is_obeyed(flavour: Flavour, network: FakeNetwork) -> None:
-    cluster = FakeCluster(network)
-    network.names["10.0.0.2"] = cluster[2]
-
-    async def scenario() -> None:
-        await _keep(flavour, network, cluster)
-        session = await flavour.connected(network, cluster.writer_endpoint, hostaddr="10.0.0.2")
-        assert (session.host.host_id, session.host.role) == ("db-2", HostRole.READER)
-
-    flavour.run(scenario())
-
-
-@pytest.mark.parametrize("kind", ["reader_endpoint", "custom_endpoint"])
-def test_other_endpoints_lead_where_dns_says(flavour: Flavour, network: FakeNetwork, kind: str) -> None:
-    cluster = FakeCluster(network)
-    endpoint = getattr(cluster, kind)
-
-    async def scenario() -> None:
-        await _keep(flavour, network, cluster)
-        for number in (2, 1, 3):
-            network.names[endpoint] = cluster[number]
-            session = await flavour.connected(network, endpoint)
-            assert session.host.host_id == f"db-{number}"
-
-    flavour.run(scenario())
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["with another connection", "alone"])

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper import register_plugin
-from aws_advanced_python_wrapper.core import registry
+from aws_advanced_python_wrapper.core import chain, registry
 from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.failover_plugin import FailoverPlugin
+from aws_advanced_python_wrapper.stale_dns_plugin import StaleDnsPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened
 
 
 class Early(Plugin):
@@ -74,8 +78,20 @@ def test_each_plugin_works_once(requested: list[Any]) -> None:
     assert plugin_classes(requested, sort=True) == [FailoverPlugin]
 
 
-def test_no_plugin_is_a_choice() -> None:
-    assert plugin_classes([], sort=True) == []
+@pytest.mark.parametrize("requested", [[], ["none"]], ids=repr)
+def test_no_plugin_is_a_choice(requested: list[str]) -> None:
+    assert plugin_classes(requested, sort=True) == []
+
+
+def test_none_stands_alone() -> None:
+    with pytest.raises(AwsWrapperError, match="'none' means that there are no plugins"):
+        plugin_classes(["failover", "none"], sort=True)
+
+
+@pytest.mark.parametrize("code", ["stale_dns", "staleDns"])
+def test_a_code_may_be_written_as_the_sister_drivers_write_it(code: str) -> None:
+    register_plugin("my_own_v2", Early)
+    assert plugin_classes([code, "myOwnV2"], sort=True) == [Early, StaleDnsPlugin]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +114,9 @@ def test_plugins_are_sorted_by_phase_and_one_without_stays_behind_its_neighbour(
 @pytest.mark.parametrize(
     ("code", "message"),
     [
+        ("staleDn", "did you mean 'stale_dns'"),
+        ("stale-dns", "did you mean 'stale_dns'"),
+        ("Stale_Dns", "did you mean 'stale_dns'"),
         ("failovr", "No plugin is called 'failovr', did you mean 'failover'"),
         ("Failover-V2", "did you mean 'failover_v2'"),
         ("qqq", r"No plugin is called 'qqq'\. There are: .*failover"),
@@ -132,3 +151,100 @@ def test_distributions_offer_plugins() -> None:
         plugin_classes(["broken"], sort=True)
     with pytest.raises(AwsWrapperError, match="did you mean 'offered'"):
         plugin_classes(["offerd"], sort=True)
+
+
+class OtherFailover(Plugin):
+    code = "other_failover"
+    phase = Phase.FAILOVER
+    group = "failover"
+
+
+class Subclass(FailoverPlugin):
+    pass
+
+
+class Loner(Plugin):
+    code = "loner"
+    excludes = frozenset({"early"})
+
+
+class Dependent(Plugin):
+    code = "dependent"
+    needs = frozenset({"early"})
+
+
+class SignIn(Plugin):
+    code = "sign_in"
+    phase = Phase.SIGN_IN
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        return await proceed(host)
+
+
+class Routing(SignIn):
+    code = "routing"
+    phase = Phase.ROUTING
+
+
+class Selection(SignIn):
+    code = "selection"
+    phase = Phase.SELECTION
+
+
+@pytest.mark.parametrize("sort", [True, False])
+@pytest.mark.parametrize(
+    ("requested", "message"),
+    [
+        (["failover", OtherFailover], "failover .* and other_failover .* are two plugins for failover: keep one"),
+        (["failover", Subclass], r"failover \(FailoverPlugin\) and failover \(Subclass\) are two plugins"),
+        ([Subclass, OtherFailover], "are two plugins for failover"),
+        ([Loner, Early], r"loner \(Loner\) and early \(Early\) do not work together: leave one"),
+        ([Early, Loner], "do not work together"),
+        ([Dependent], r"dependent \(Dependent\) needs early: add it, or leave dependent \(Dependent\) out"),
+    ],
+)
+def test_plugins_that_do_not_work_together_are_told_by_name(requested: list[Any], message: str, sort: bool) -> None:
+    with pytest.raises(AwsWrapperError, match=message):
+        plugin_classes(requested, sort=sort)
+
+
+def test_what_a_plugin_needs_may_stand_anywhere() -> None:
+    assert plugin_classes([Dependent, Early], sort=False) == [Dependent, Early]
+
+
+@pytest.mark.parametrize("requested", [["stale_dns", "failover"], ["failover", "stale_dns"]], ids=repr)
+@pytest.mark.parametrize("sort", [True, False])
+def test_a_plugin_whose_work_another_one_does_is_left_out(requested: list[str], sort: bool) -> None:
+    assert plugin_classes(requested, sort=sort) == [FailoverPlugin]
+
+
+def test_a_plugin_that_is_left_out_counts_as_there() -> None:
+    class NeedsStaleDns(Plugin):
+        code = "needs_stale_dns"
+        needs = frozenset({"stale_dns"})
+
+    assert plugin_classes([NeedsStaleDns, "failover"], sort=False) == [NeedsStaleDns, FailoverPlugin]
+
+
+def test_a_sign_in_that_failover_would_pass_by_is_refused() -> None:
+    with pytest.raises(AwsWrapperError, match=r"sign_in .* stands before failover .* list it behind"):
+        plugin_classes([SignIn, FailoverPlugin], sort=False)
+    assert plugin_classes([SignIn, FailoverPlugin], sort=True) == [FailoverPlugin, SignIn]
+
+
+def test_an_odd_order_is_warned_about_once_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    chain._warn.cache_clear()
+    for _ in range(2):
+        assert plugin_classes([Selection, Routing], sort=False) == [Selection, Routing]
+    (warning,) = caplog.messages
+    assert "selection (Selection) stands before routing (Routing)" in warning
+
+
+@pytest.mark.parametrize(
+    "requested", [[FailoverPlugin, Early], [Late, FailoverPlugin], [SignIn, Unphased], [SignIn, Early]]
+)
+def test_an_order_that_makes_no_difference_is_nobodys_business(
+    requested: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert plugin_classes(requested, sort=False) == requested
+    assert caplog.messages == []

@@ -16,6 +16,7 @@ from aws_advanced_python_wrapper.cluster.places import Places
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
+from aws_advanced_python_wrapper.cluster.tracking import ConnectionTracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,7 @@ class Cluster:
         self.pattern = pattern
         self.port = pattern.port or port
         self.store = TopologyStore()
+        self.tracker = ConnectionTracker(self.store)
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
@@ -105,6 +107,7 @@ class Cluster:
         self._lock = threading.RLock()
         self._doors = {}
         self.store.after_fork()
+        self.tracker.after_fork()
         self.monitor.after_fork()
 
     def _is_wanted(self) -> bool:

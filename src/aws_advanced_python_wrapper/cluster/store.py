@@ -27,6 +27,7 @@ class TopologyStore:
 
     def __init__(self) -> None:
         self._topology: Topology | None = None
+        self._followers: tuple[Callable[[], None], ...] = ()
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -59,6 +60,10 @@ class TopologyStore:
         for wake in listeners:
             wake()
 
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called, from the publisher's thread, after each change from now on, in a forked child too."""
+        self._followers += (changed,)
+
     @contextmanager
     def listener(self, wake: Callable[[], None]) -> Iterator[None]:
         """Have `wake` called, from the publisher's thread, after each change."""
@@ -76,6 +81,8 @@ class TopologyStore:
             if topology is self._topology:
                 return topology
             self._topology = topology  # type: ignore[assignment]
+        for changed in self._followers:
+            changed()
         self.wake()
         return topology
 

@@ -141,6 +141,14 @@ class Plugin:
     phase: ClassVar[Phase | None] = None
     needs_topology: ClassVar[bool] = False
     """Whether the session must know the cluster and host it is connected to."""
+    group: ClassVar[str | None] = None
+    """The task of which a chain has one plugin at most; None: there may be any number."""
+    excludes: ClassVar[frozenset[str]] = frozenset()
+    """Codes of plugins with which this one does not work in one chain."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Codes of plugins without which this one does not work."""
+    covers: ClassVar[frozenset[str]] = frozenset()
+    """Codes of plugins whose work this one does too: they are left out of its chain."""
 
     def __init__(self, session: SessionView) -> None:
         self.session = session

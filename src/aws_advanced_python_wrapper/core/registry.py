@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.converters import unknown
+from aws_advanced_python_wrapper.core.chain import check, effective
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.metadata import EntryPoints
 
 ENTRY_POINT_GROUP = "aws_advanced_python_wrapper.plugins"
 """Distributions offer plugins under this group: the name is the code, the value the class."""
 
 _FAILOVER = "aws_advanced_python_wrapper.failover_plugin:FailoverPlugin"
+_TRACKER = "aws_advanced_python_wrapper.aurora_connection_tracker_plugin:AuroraConnectionTrackerPlugin"
 
-_BUILT_IN = {"failover": _FAILOVER, "failover_v2": _FAILOVER, "failover2": _FAILOVER}
+_BUILT_IN = {
+    "aurora_connection_tracker": _TRACKER,
+    "failover": _FAILOVER,
+    "failover_v2": _FAILOVER,
+    "failover2": _FAILOVER,
+    "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
+}
+_NONE = "none"
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")  # the sister drivers' user guide writes auroraConnectionTracker
 _registered: dict[str, type[Plugin]] = {}
 
 
@@ -29,13 +41,17 @@ def register_plugin(code: str, plugin_class: type[Plugin]) -> None:
 
 
 def plugin_classes(requested: Sequence[str | type[Plugin]], *, sort: bool) -> list[type[Plugin]]:
-    """Return the classes for plugin codes (or classes) in chain order, each once.
+    """Return the classes for plugin codes (or classes) in chain order, each once; ``none`` alone stands for no plugin.
 
     Raises:
-        AwsWrapperError: a code is unknown, or what it names is not a plugin.
+        AwsWrapperError: a code is unknown, what it names is not a plugin, or the plugins do not work together.
     """
+    if tuple(requested) == (_NONE,):
+        return []
     classes = list(dict.fromkeys(_find(item) if isinstance(item, str) else _check(item) for item in requested))
-    return _sorted(classes) if sort else classes
+    chain = _sorted(classes) if sort else classes
+    check(chain)
+    return effective(chain)
 
 
 def _sorted(classes: list[type[Plugin]]) -> list[type[Plugin]]:
@@ -48,17 +64,25 @@ def _sorted(classes: list[type[Plugin]]) -> list[type[Plugin]]:
 
 
 def _find(code: str) -> type[Plugin]:
+    if code == _NONE:
+        raise AwsWrapperError("plugins: 'none' means that there are no plugins, so it stands alone")
+    found = _lookup(code) or _lookup(_CAMEL_HUMP.sub(lambda hump: f"_{hump[0].lower()}", code))
+    if found is None:
+        raise unknown("plugin", code, {*_BUILT_IN, *_registered, *(point.name for point in _offered())})
+    return _check(found)
+
+
+def _lookup(code: str) -> object:
     if code in _registered:
         return _registered[code]
     if code in _BUILT_IN:
         module, name = _BUILT_IN[code].split(":")
-        return _check(getattr(import_module(module), name))
-    offered = entry_points(group=ENTRY_POINT_GROUP)
-    for point in offered:
-        if point.name == code:
-            return _check(point.load())
-    known = {*_BUILT_IN, *_registered, *(point.name for point in offered)}
-    raise unknown("plugin", code, known)
+        return getattr(import_module(module), name)
+    return next((point.load() for point in _offered() if point.name == code), None)
+
+
+def _offered() -> EntryPoints:
+    return entry_points(group=ENTRY_POINT_GROUP)
 
 
 def _check(found: object) -> type[Plugin]:

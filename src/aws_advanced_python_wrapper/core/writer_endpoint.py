@@ -1,0 +1,76 @@
+"""Opening a cluster's writer endpoint at the true writer, although DNS may still name another host.
+
+After a failover the endpoint's DNS record leads to the old writer for a while, which is gone or a reader by then. Names
+and addresses are not compared: what counts is what the hosts say of themselves, so the address family does not matter.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
+from aws_advanced_python_wrapper.cluster.host import HostRole
+from aws_advanced_python_wrapper.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, SessionView
+    from aws_advanced_python_wrapper.core.search import HostSearch
+
+logger = logging.getLogger(__name__)
+
+# Seconds that an attempt may take to connect to the writer that the monitor knows.
+_ATTEMPT_LIMIT = 5.0
+# Seconds that the hosts have to name another writer, before DNS is followed and its error is the program's.
+_DOUBT = 1.0
+
+
+def is_writer_endpoint(session: SessionView, host: HostInfo) -> bool:
+    """Tell whether `host` is the session's writer endpoint, and not pinned to a network address by the program."""
+    pinned = "hostaddr" in session.settings.driver
+    return session.endpoint.type is EndpointType.WRITER and host.host == session.endpoint.host and not pinned
+
+
+@dataclass(frozen=True)
+class WriterConnect:
+    """One attempt to open the writer endpoint; `search` makes a search of the session's cluster once that is known."""
+
+    session: SessionView
+    search: Callable[[], HostSearch]
+    since: float
+    """Monotonic time, in seconds, at which the attempt began: older news does not count in a search."""
+    patience: float
+    """Seconds that the hosts have to name the writer where the endpoint leads to another host."""
+
+    async def open(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        """Connect to the writer, whatever the endpoint `host` leads to.
+
+        Raises `NoHostFoundError` if the endpoint leads to another host and none says in time that it is the writer, and
+        the driver's own error if nothing better is known than the endpoint, which cannot be reached.
+        """
+        opened = await self._past_dns() or await proceed(host)
+        if self.session.cluster is None or opened.host.role is HostRole.WRITER:
+            return opened
+        logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
+        await self.session.discard(opened.raw)
+        return await self.search().writer(self.since, Deadline.after(self.patience))
+
+    async def _past_dns(self) -> Opened | None:
+        """Connect to the instance that the monitor knows to be the writer; None if it knows none.
+
+        Where that one is not reached, or is not the writer any more, the hosts are given a moment to name another.
+        """
+        cluster = self.session.cluster
+        topology = cluster.store.current if cluster and cluster.monitor.is_watching else None
+        if topology is None or topology.writer is None or topology.writer_verified_at is None:
+            return None
+        search = self.search()
+        opened = await search.attempt_writer(topology.writer, Deadline.after(_ATTEMPT_LIMIT))
+        if opened:
+            return opened
+        writer = await search.verified_writer(self.since, Deadline.after(_DOUBT))
+        return await search.attempt_writer(writer, Deadline.after(_ATTEMPT_LIMIT)) if writer else None
