@@ -14,6 +14,7 @@ import logging
 import sys
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
+from aws_advanced_python_wrapper.cluster.health import WATCHERS
 from aws_advanced_python_wrapper.core.registry import register_plugin
 from aws_advanced_python_wrapper.errors import (
     AwsConnectError,
@@ -109,6 +110,7 @@ def release_resources() -> None:
 
     Connections that are open stay usable, and whatever is needed again starts again.
     """
+    WATCHERS.clear()
     CLUSTERS.clear()
 
 

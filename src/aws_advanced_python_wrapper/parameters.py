@@ -323,8 +323,8 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins
 # Parameters of the user guide that this version does not have yet.
 NOT_YET: Final = frozenset({"socket_timeout"})
 
-# A parameter with such a prefix, ours or the database driver's, is only for the connections that the driver opens itself
-# for that purpose. No prefix is the beginning of another one.
+# A parameter with such a prefix, ours or the database driver's, is only for the connections that the monitors
+# of that purpose open. No prefix is the beginning of another.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"
 HOST_MONITORING: Final = "monitoring-"
 PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, RDS_PG
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 
 if TYPE_CHECKING:
@@ -410,6 +410,33 @@ async def _wait(gate: Gate, timeout: float | None, *, asynchronous: bool) -> boo
     return bool(done_now)
 
 
+class FakeProbe:
+    """Hears from a host, in a thread."""
+
+    def __init__(self, network: FakeNetwork, arguments: dict[str, Any]) -> None:
+        self.network = network
+        self.arguments = arguments
+        self.connection: FakeConnection | None = None
+
+    async def check(self, io: DriverIo, deadline: Deadline) -> bool:
+        del io
+        try:
+            if self.connection is None:
+                self.connection = self.network.connect(**self.arguments, connect_timeout=deadline.remaining())
+            self.connection.query("SELECT 1", deadline.remaining())
+        except LoginError:
+            return True
+        except (NetworkError, TimeoutError):
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+
 class FakeAdapter(DriverAdapter):
     """The adapter; its code is psycopg's, so that databases are detected as behind psycopg."""
 
@@ -455,6 +482,12 @@ class FakeAdapter(DriverAdapter):
         raw.lose()
 
     def is_closed(self, raw: FakeConnection) -> bool:
+    def peer(self, raw: FakeConnection) -> Peer | None:
+        return None if raw.closed else Peer(raw.host.name, self.default_port)
+
+    def probe(self, settings: Settings, host: str, peer: Peer) -> FakeProbe:
+        return FakeProbe(self.network, {**settings.driver, "host": host, "port": peer.port, "hostaddr": peer.address})
+
         return raw.closed
 
     def transaction_probe(self, raw: FakeConnection) -> Callable[[], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from aws_advanced_python_wrapper.errors import driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
@@ -45,6 +45,31 @@ class DriverIo(Protocol):
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
+        ...
+
+
+class Peer(NamedTuple):
+    """Where a connection really leads, whatever names say: an IP address with a port, or the path of a Unix socket."""
+
+    address: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        return self.address if self.port is None else f"{self.address}:{self.port}"
+
+
+class DriverProbe(Protocol):
+    """A connection of our own, which serves to hear from a server."""
+
+    async def check(self, io: DriverIo, deadline: Deadline) -> bool:
+        """Tell whether the server says anything before the deadline; whatever it says shows that it lives.
+
+        What is raised is no verdict on the server: this process could not ask.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection without waiting for the server."""
         ...
 
 
@@ -116,6 +141,14 @@ class DriverAdapter(ABC):
     @abstractmethod
     def is_closed(self, raw: RawConnection) -> bool:
         """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
+
+    @abstractmethod
+    def peer(self, raw: RawConnection) -> Peer | None:
+        """Return where a connection leads; None if it is lost. No I/O."""
+
+    @abstractmethod
+    def probe(self, settings: Settings, host: str, peer: Peer) -> DriverProbe:
+        """Return a probe of the server at `peer`, which goes by the name `host`; its first check connects."""
 
     def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import (
     DriverAdapter,
     DriverIo,
     ErrorKind,
+    Peer,
     RawConnection,
     RawCursor,
     Rows,
 )
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
+from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe, duplicate_socket
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters import (
     TCP_KEEPALIVE,
@@ -124,15 +127,26 @@ class PsycopgAdapter(DriverAdapter):
 
     def abort(self, raw: RawConnection) -> None:
         """Shut the socket down; libpq then sees the end of the stream."""
-        try:
-            descriptor = os.dup(raw.pgconn.socket)
-        except (psycopg.Error, OSError):  # already closed
-            return
-        with socket.socket(fileno=descriptor) as duplicate:
-            try:
+        with contextlib.suppress(psycopg.Error, OSError):  # closed already, or not connected any more
+            with duplicate_socket(raw.pgconn) as duplicate:
                 duplicate.shutdown(socket.SHUT_RDWR)
-            except OSError:  # not connected any more
-                return
+
+    def peer(self, raw: RawConnection) -> Peer | None:
+        """Ask the socket."""
+        try:
+            with duplicate_socket(raw.pgconn) as duplicate:
+                name = duplicate.getpeername()
+        except (psycopg.Error, OSError):
+            return None
+        return Peer(name[0], name[1]) if isinstance(name, tuple) else Peer(str(name))
+
+    def probe(self, settings: Settings, host: str, peer: Peer) -> PostgresqlProbe:
+        """Connect without DNS, to the same address, and without Kerberos, for which libpq would wait."""
+        arguments = self.arguments(settings.with_driver(gssencmode="disable"), host, peer.port or settings.port or 5432)
+        if peer.port is not None:
+            arguments["hostaddr"] = peer.address
+        options = {name: value for name, value in arguments.items() if name not in _PSYCOPG_ARGUMENTS}
+        return PostgresqlProbe(make_conninfo("", **options))
 
     def is_closed(self, raw: RawConnection) -> bool:
         """Read libpq's own status."""

@@ -1,0 +1,132 @@
+"""Whether a PostgreSQL server says anything at all, asked over a connection of the driver's own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import pq
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.adapter import DriverIo
+
+# What the operating system says of a host that cannot be reached. Everything else (no descriptor or port or memory
+# left, a setting that libpq does not accept) is trouble of this process and tells nothing of the host.
+_UNREACHABLE = frozenset(
+    {
+        *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT),
+        *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ENETRESET),
+    }
+)
+
+
+class PostgresqlProbe:
+    """A connection that is opened, and asked `SELECT 1`, for no other purpose than to hear from the server.
+
+    Whatever the server sends shows that it lives, also a refusal: so a wrong password, a missing certificate or too
+    many clients cannot be taken for silence, in whatever language they are told. It steps through libpq's own protocol
+    without blocking: psycopg rounds a limit for opening a connection up to two seconds.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo.encode()
+        self._pgconn: pq.abc.PGconn | None = None
+        self._opening: int | None = None
+        self._heard = False
+
+    async def check(self, io: DriverIo, deadline: Deadline) -> bool:
+        """Tell whether the server says anything before the deadline.
+
+        A connection that is still being opened then goes on being opened in the next check, if the server says
+        anything: a login that is slow is not silence. Raises OSError or the driver's error where it is this process
+        that cannot ask.
+        """
+        self._heard = False
+        try:
+            if await self._open(io, deadline):
+                await self._ask(io, deadline)
+        except (OSError, psycopg.Error) as error:
+            self.close()
+            if not self._heard and not _unreachable(error):
+                raise
+        if not self._heard:
+            self.close()
+        return self._heard
+
+    def close(self) -> None:
+        """Free the connection, without waiting for the server; the next check opens another one."""
+        if self._pgconn is not None:
+            self._pgconn.finish()
+        self._pgconn = None
+
+    async def _open(self, io: DriverIo, deadline: Deadline) -> bool:
+        if self._pgconn is None:
+            self._pgconn = pq.PGconn.connect_start(self._conninfo)
+            self._opening = pq.PollingStatus.WRITING
+            self._raise_if_bad(self._pgconn)
+        while self._opening != pq.PollingStatus.OK:
+            if not await self._wait(io, self._pgconn, deadline, writing=self._opening == pq.PollingStatus.WRITING):
+                return False
+            self._opening = self._pgconn.connect_poll()
+            self._raise_if_bad(self._pgconn)
+        self._pgconn.nonblocking = 1
+        return True
+
+    def _raise_if_bad(self, pgconn: pq.abc.PGconn) -> None:
+        if pgconn.status == pq.ConnStatus.BAD:
+            raise psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip())
+
+    async def _ask(self, io: DriverIo, deadline: Deadline) -> None:
+        pgconn = self._pgconn
+        if pgconn is None:
+            return
+        pgconn.send_query(b"SELECT 1")
+        while pgconn.is_busy() or pgconn.get_result() is not None:
+            if not pgconn.is_busy():
+                continue
+            if not await self._wait(io, pgconn, deadline, writing=False):
+                self.close()  # what is still to come would be taken for the answer to the next question
+                return
+            pgconn.consume_input()
+
+    async def _wait(self, io: DriverIo, pgconn: pq.abc.PGconn, deadline: Deadline, *, writing: bool) -> bool:
+        if not await io.wait_socket(pgconn.socket, writing=writing, timeout=deadline.remaining()):
+            return False
+        with duplicate_socket(pgconn) as duplicate:
+            try:
+                received = duplicate.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:  # it can be written to
+                return True
+        if not received:
+            raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection")
+        self._heard = True
+        return True
+
+
+def duplicate_socket(pgconn: pq.abc.PGconn) -> socket.socket:
+    """Return a socket object of its own for libpq's socket, which may be closed by another thread meanwhile.
+
+    Raises OSError or psycopg.OperationalError where there is none.
+    """
+    number = pgconn.socket
+    descriptor = os.dup(number)
+    try:
+        # Closed in between, the number may already belong to another socket. A libpq connection does not open again, so
+        # one that still has this number has had it all the time.
+        if pgconn.socket != number:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
+        return socket.socket(fileno=descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _unreachable(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _UNREACHABLE
+    text = str(error)  # libpq hands on what the operating system says, in the language of the process
+    return any(os.strerror(number) in text for number in _UNREACHABLE)
