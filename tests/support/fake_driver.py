@@ -481,13 +481,13 @@ class FakeAdapter(DriverAdapter):
     def abort(self, raw: FakeConnection) -> None:
         raw.lose()
 
-    def is_closed(self, raw: FakeConnection) -> bool:
     def peer(self, raw: FakeConnection) -> Peer | None:
         return None if raw.closed else Peer(raw.host.name, self.default_port)
 
     def probe(self, settings: Settings, host: str, peer: Peer) -> FakeProbe:
         return FakeProbe(self.network, {**settings.driver, "host": host, "port": peer.port, "hostaddr": peer.address})
 
+    def is_closed(self, raw: FakeConnection) -> bool:
         return raw.closed
 
     def transaction_probe(self, raw: FakeConnection) -> Callable[[], int]:

@@ -21,12 +21,17 @@ ENTRY_POINT_GROUP = "aws_advanced_python_wrapper.plugins"
 
 _FAILOVER = "aws_advanced_python_wrapper.failover_plugin:FailoverPlugin"
 _TRACKER = "aws_advanced_python_wrapper.aurora_connection_tracker_plugin:AuroraConnectionTrackerPlugin"
+_HOST_MONITORING = "aws_advanced_python_wrapper.host_monitoring_plugin:HostMonitoringPlugin"
 
 _BUILT_IN = {
     "aurora_connection_tracker": _TRACKER,
     "failover": _FAILOVER,
     "failover_v2": _FAILOVER,
     "failover2": _FAILOVER,
+    "host_monitoring": _HOST_MONITORING,
+    "host_monitoring_v2": _HOST_MONITORING,
+    "efm": _HOST_MONITORING,
+    "efm2": _HOST_MONITORING,
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }
 _NONE = "none"
