@@ -1,6 +1,6 @@
 """What the driver adds to psycopg: per call, per row, per connect and at import, side by side in one run.
 
-    python benchmarks/overhead.py [--rounds 40]
+    python benchmarks/overhead.py [--rounds 40] [--plugins failover]
 
 Machines are noisy, so the two sides take turns in short rounds, and medians over neighbouring rounds are shown. The
 calls run against a real server, and once more against a cursor that does nothing, where a microsecond can be seen.
@@ -9,39 +9,54 @@ calls run against a real server, and once more against a cursor that does nothin
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import psycopg
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.local import LocalCluster
 from aws_advanced_python_wrapper.wrapper import AwsWrapperCursor
 
 Action = Callable[[], Any]
 
+THREADS = 16
+CALLS_OF_A_THREAD = 200
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40, help="rounds of each side (default %(default)s)")
-    rounds: int = parser.parse_args().rounds
+    parser.add_argument("--plugins", help="the driver's plugins (default: the driver's default)")
+    arguments = parser.parse_args()
+    rounds: int = arguments.rounds
+    options = {"autocommit": True} | ({} if arguments.plugins is None else {"plugins": arguments.plugins})
     print(f"{'':34}{'psycopg':>12}{'driver adds':>14}{'ratio':>9}")
     show("import (fresh interpreter)", compare(*imports(), rounds=max(5, rounds // 4), calls=1))
     print("starting three PostgreSQL instances ...", flush=True)
     with LocalCluster(instances=3) as cluster:
         bare = psycopg.connect(cluster.conninfo(), autocommit=True)
-        ours = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
+        ours = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), **options)
         for label, sides, calls in measurements(bare, ours):
             show(label, compare(*sides, rounds=rounds, calls=calls))
         show("connect to a known cluster", compare(*connects(cluster.conninfo()), rounds=rounds, calls=3))
         ours.close()
         bare.close()
+        show(
+            f"{THREADS} threads, {CALLS_OF_A_THREAD} executes each",
+            compare(*crowds(cluster.conninfo(), options), rounds=rounds, calls=1),
+        )
+        asyncio.run(in_a_loop(cluster.conninfo(), options, rounds))
 
 
 def measurements(bare: Any, ours: Any) -> Iterable[tuple[str, tuple[Action, Action], int]]:
@@ -91,8 +106,13 @@ def fetches(cursors: tuple[Any, Any], how: str) -> tuple[Action, Action]:
 
 
 def rewound(drain: Callable[[Any], Any], cursor: Any) -> None:
-    cursor.scroll(0, mode="absolute")
+    rewind(cursor)
     drain(cursor)
+
+
+def rewind(cursor: Any) -> None:
+    """Go back to the first row, at the same cost on both sides."""
+    getattr(cursor, "target_cursor", cursor)._pos = 0  # noqa: SLF001 - scroll() would be measured too
 
 
 def twin(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -123,6 +143,72 @@ def _iterate(cursor: Any) -> None:
 _DRAINS: dict[str, Callable[[Any], Any]] = {"fetchone": _one, "fetchmany": _many, "fetchall": _all, "iterate": _iterate}
 
 
+def crowds(conninfo: str, options: dict[str, Any]) -> tuple[Action, Action]:
+    """Return `THREADS` threads with a connection each, which execute and fetch."""
+
+    def work(connection: Any) -> None:
+        cursor = connection.cursor()
+        for _ in range(CALLS_OF_A_THREAD):
+            cursor.execute("select 1")
+            cursor.fetchone()
+
+    def together(connections: list[Any]) -> Action:
+        return lambda: list(pool.map(work, connections))
+
+    pool = ThreadPoolExecutor(THREADS)
+    bare = [psycopg.connect(conninfo, autocommit=True) for _ in range(THREADS)]
+    ours = [AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, **options) for _ in range(THREADS)]
+    return together(bare), together(ours)
+
+
+async def in_a_loop(conninfo: str, options: dict[str, Any], rounds: int) -> None:
+    """Measure the asyncio flavour."""
+    bare = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+    ours = await AsyncAwsWrapperConnection.connect(psycopg.AsyncConnection.connect, conninfo, **options)
+    cursors = bare.cursor(), ours.cursor()
+    statements = [partial(repeated, cursor.execute, "select 1") for cursor in cursors]
+    show("asyncio: execute('select 1')", await compare_async(statements, rounds=rounds, calls=200))
+    for cursor in cursors:
+        await cursor.execute("select generate_series(1, 1000)")
+    for how, drain in _ASYNC_DRAINS.items():
+        drains = [partial(drain, cursors[0]), partial(twin(drain), cursors[1])]
+        show(f"asyncio: {how}, 1,000 rows", await compare_async(drains, rounds=rounds, calls=3))
+    await ours.close()
+    await bare.close()
+
+
+async def repeated(function: Callable[..., Any], argument: str, calls: int) -> None:
+    for _ in range(calls):
+        await function(argument)
+
+
+async def _one_async(cursor: Any, calls: int) -> None:
+    for _ in range(calls):
+        rewind(cursor)
+        while await cursor.fetchone() is not None:
+            pass
+
+
+async def _all_async(cursor: Any, calls: int) -> None:
+    for _ in range(calls):
+        rewind(cursor)
+        await cursor.fetchall()
+
+
+async def _iterate_async(cursor: Any, calls: int) -> None:
+    for _ in range(calls):
+        rewind(cursor)
+        async for _row in cursor:
+            pass
+
+
+_ASYNC_DRAINS: dict[str, Callable[[Any, int], Any]] = {
+    "fetchone": _one_async,
+    "fetchall": _all_async,
+    "iterate": _iterate_async,
+}
+
+
 def connects(conninfo: str) -> tuple[Action, Action]:
     return (
         lambda: psycopg.connect(conninfo).close(),
@@ -142,7 +228,18 @@ def imports() -> tuple[Action, Action]:
 
 def compare(first: Action, second: Action, *, rounds: int, calls: int) -> tuple[float, float, float]:
     """Return medians over pairs of neighbouring rounds: seconds per call of the first side, difference, ratio."""
-    pairs = [(timed(first, calls), timed(second, calls)) for _ in range(rounds + 1)][1:]  # the first one warms up
+    return medians([(timed(first, calls), timed(second, calls)) for _ in range(rounds + 1)])
+
+
+async def compare_async(sides: Sequence[Callable[..., Any]], *, rounds: int, calls: int) -> tuple[float, float, float]:
+    """Do what `compare` does; a side is a coroutine function that takes the number of calls."""
+    return medians(
+        [(await timed_async(sides[0], calls), await timed_async(sides[1], calls)) for _ in range(rounds + 1)]
+    )
+
+
+def medians(rounds: list[tuple[float, float]]) -> tuple[float, float, float]:
+    pairs = rounds[1:]  # the first one warms up
     return (
         statistics.median(bare for bare, _ in pairs),
         statistics.median(ours - bare for bare, ours in pairs),
@@ -154,6 +251,12 @@ def timed(action: Action, calls: int) -> float:
     began = time.perf_counter()
     for _ in range(calls):
         action()
+    return (time.perf_counter() - began) / calls
+
+
+async def timed_async(side: Callable[..., Any], calls: int) -> float:
+    began = time.perf_counter()
+    await side(calls=calls)
     return (time.perf_counter() - began) / calls
 
 
