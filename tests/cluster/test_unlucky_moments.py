@@ -17,6 +17,7 @@ from aws_advanced_python_wrapper import (
 from cluster.support import assert_on_true_writer, at_server, eventually, fresh_table, program, value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -94,9 +95,17 @@ def test_a_block_in_which_the_program_closes_its_connection_ends_as_it_does_in_p
         assert opened.closed
 
 
-@pytest.mark.parametrize("call", ["cursor", "execute", "commit"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda connection: connection.cursor().execute("SELECT 1"),
+        lambda connection: connection.execute("SELECT 1"),
+        lambda connection: connection.commit(),
+    ],
+    ids=["cursor", "execute", "commit"],
+)
 def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
-    cluster: LocalCluster, connect: Connect, call: str
+    cluster: LocalCluster, connect: Connect, call: Callable[[Any], object]
 ) -> None:
     connection: Any = connect(cluster, autocommit=True)
     cluster.failover()
@@ -104,7 +113,7 @@ def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
         connection.target_connection.execute("SELECT 1")  # past the driver
     assert connection.closed
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1") if call == "execute" else getattr(connection, call)()
+        call(connection)
     assert_on_true_writer(cluster, connection)
 
 

@@ -1,0 +1,52 @@
+"""The asyncio flavour: tests of the blocking one get connections that are awaited for them, others await themselves."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import release_resources
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from cluster.in_loop import LoopThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what does not take its connections from the fixture: it would be the blocking flavour again."""
+    items[:] = [item for item in items if not _is_the_same(item)]
+
+
+def _is_the_same(item: pytest.Item) -> bool:
+    here = item.path.parent == Path(__file__).parent
+    foreign = getattr(item, "function", _is_the_same).__module__.startswith("cluster.")
+    return here and foreign and "connect" not in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture
+def loop_thread() -> Iterator[LoopThread]:
+    with closing(LoopThread()) as thread:
+        yield thread
+
+
+@pytest.fixture
+def connect(loop_thread: LoopThread) -> Iterator[Callable[..., Any]]:
+    """Return the function of the same name for the blocking flavour, with connections of the other one."""
+    with ExitStack() as connections:
+
+        def connect_to(cluster: LocalCluster, host: str | None = None, **arguments: Any) -> Any:
+            target, parameters = psycopg.AsyncConnection.connect, {"autocommit": True, **arguments}
+            connection = loop_thread.call(
+                AsyncAwsWrapperConnection.connect, target, cluster.conninfo(host), **parameters
+            )
+            return connections.enter_context(closing(connection))
+
+        yield connect_to
+    release_resources()

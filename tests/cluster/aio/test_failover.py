@@ -1,0 +1,3 @@
+"""The failover tests of the blocking flavour, with asyncio connections."""
+
+from cluster.test_failover import *  # noqa: F403
