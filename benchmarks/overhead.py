@@ -115,7 +115,7 @@ def rewind(cursor: Any) -> None:
     getattr(cursor, "target_cursor", cursor)._pos = 0  # noqa: SLF001 - scroll() would be measured too
 
 
-def twin(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def twin(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function with the same code, compiled anew."""
     assert isinstance(function, FunctionType)
     return FunctionType(function.__code__.replace(), function.__globals__)
