@@ -265,8 +265,8 @@ class FakeConnection:
     def cursor(self) -> FakeCursor:
         return FakeCursor(self)
 
-    def execute(self, sql: str) -> Any:
-        return self._flavoured(self._execute(sql))
+    def execute(self, sql: str, params: Any = None) -> Any:
+        return self.cursor().execute(sql, params)
 
     def commit(self) -> Any:
         return self._flavoured(self._execute("COMMIT"))
@@ -442,6 +442,7 @@ class FakeAdapter(DriverAdapter):
 
     code = "psycopg"
     default_port = 5432
+    package = "support"
     connection_calls = frozenset({"tpc_begin"})
     cursor_calls = frozenset({"scroll"})
     blocks = frozenset({"transaction"})

@@ -64,7 +64,7 @@ class AsyncAwsWrapperConnection(AsyncFacade):
             AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
             Exception: whatever the driver raises when it cannot connect, untouched.
         """
-        if isinstance(target, str):
+        if isinstance(target, str) and not conninfo:
             return await cls.connect(default_connect(asynchronous=True), target, **kwargs)
         session = session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
         await session.connect()

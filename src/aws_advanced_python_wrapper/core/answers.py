@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import lru_cache, partial
+from types import MethodType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from aws_advanced_python_wrapper.core.watched import WatchedBlock, watched, watched_rows
+from aws_advanced_python_wrapper.core.watched import WatchedBlock, watched_rows
 from aws_advanced_python_wrapper.pep249 import InterfaceError
 
 if TYPE_CHECKING:
@@ -15,16 +16,55 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
 
-def answer(session: Session, name: str, value: Any, calls: frozenset[str]) -> Any:
-    """Return the driver's own attribute, watched if it is a method that touches the network now or later."""
-    adapter = session.adapter
-    if name in calls:
-        return watched(session, value)
-    if name in adapter.blocks:
-        return lambda *args, **kwargs: WatchedBlock(session, value(*args, **kwargs))
-    if name in adapter.row_sources:
-        return lambda *args, **kwargs: watched_rows(session, value(*args, **kwargs))
-    return value
+class Facade:
+    """An object of ours that stands for one of the driver's; this is the blocking flavour."""
+
+    __slots__ = ()
+
+    _session: Session
+    connection: Any
+    """The connection that the program holds."""
+
+    _block_class: ClassVar[Callable[..., Any]] = WatchedBlock
+    _watched_rows: ClassVar[Callable[..., Any]] = staticmethod(watched_rows)
+
+    def _ours(self, value: Any) -> Any:
+        """Return our object that stands for a connection or cursor of the driver's; any other value as it is."""
+        raise NotImplementedError
+
+    def _rows_moved(self) -> None:
+        """Look again where the rows of all cursors are."""
+        raise NotImplementedError
+
+    def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a driver's method as one whose calls go through the session."""
+        call, ours = self._session.call, self._ours
+        return lambda *args, **kwargs: ours(call(function, *args, **kwargs))
+
+    def _may_wait(self, method: Callable[..., Any]) -> bool:  # noqa: ARG002
+        """Tell whether a method of the program's may touch the network."""
+        return True
+
+    def _answer(self, raw: Any, name: str, calls: frozenset[str]) -> Any:
+        """Return an attribute of the driver's object `raw`, watched if it touches the network now or later."""
+        value = getattr(raw, name)
+        session = self._session
+        adapter = session.adapter
+        if name in calls or (_is_the_programs_own(value, adapter) and self._may_wait(value)):
+            return self._watched(value)
+        if name in adapter.blocks:
+            moved = self._rows_moved if name in adapter.row_modes else None
+            return lambda *args, **kwargs: self._block_class(
+                session, self.connection, partial(value, *args, **kwargs), moved
+            )
+        if name in adapter.row_sources:
+            return lambda *args, **kwargs: self._watched_rows(session, value(*args, **kwargs), self._ours)
+        return self._ours(value)
+
+
+def _is_the_programs_own(value: Any, adapter: DriverAdapter) -> bool:
+    """Tell whether a value is a method that a class of the program's adds to the driver's."""
+    return isinstance(value, MethodType) and value.__module__.partition(".")[0] != adapter.package
 
 
 class _Answer:
@@ -38,7 +78,7 @@ class _Answer:
         return self if facade is None else self._answer_for(facade, self._name)
 
 
-@functools.lru_cache(maxsize=64)  # bounded: a program may make cursor classes as it goes
+@lru_cache(maxsize=64)  # bounded: a program may make cursor classes as it goes
 def answering_for(base: type, raw: type, answer_for: Callable[[Any, str], Any]) -> type:
     """Return a subclass of `base` with the attributes of a driver's class `raw`, each given by `answer_for`.
 

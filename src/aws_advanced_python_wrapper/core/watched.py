@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_advanced_python_wrapper.core.io import run
@@ -11,8 +11,9 @@ from aws_advanced_python_wrapper.errors import FailoverError, TransactionResolut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from types import TracebackType
+
+    from typing_extensions import Self
 
     from aws_advanced_python_wrapper.core.session import Session
     from aws_advanced_python_wrapper.driver.adapter import RawConnection
@@ -36,53 +37,121 @@ def watched(session: Session, function: Callable[..., T]) -> Callable[..., T]:
     return call
 
 
-def watched_rows(session: Session, rows: Iterator[T]) -> Iterator[T]:
-    """Return an iterator that gets each row in a call of the session's."""
-    return _rows(session, _On(session.raw, partial(next, rows, _END)), rows)
+def watched_rows(
+    session: Session, rows: Iterator[Any], ours: Callable[[Any], Any] = lambda row: row
+) -> Generator[Any, None, None]:
+    """Return an iterator that gets each row in a call of the session's, passed through `ours`."""
+    return _rows(session, _On(session.raw, partial(next, rows, _END)), rows, ours)
 
 
-def _rows(session: Session, step: Callable[[], T], rows: Iterator[T]) -> Iterator[T]:
+def _rows(
+    session: Session, step: Callable[[], Any], rows: Iterator[Any], ours: Callable[[Any], Any]
+) -> Generator[Any, None, None]:
     try:
         while (row := session.call(step)) is not _END:
-            yield row
+            yield ours(row)
     finally:
         if isinstance(rows, Generator):
             rows.close()
 
 
-class WatchedBlock(Generic[T]):
-    """A context manager of the driver's: entered and left in calls of the session's.
+class Block(Generic[T]):
+    """What the watched blocks of both flavours share: everything but entering and leaving.
 
-    Where the connection is lost inside the block by a call that the session did not see (the driver's own objects for a
-    block have such calls), that is dealt with when the block is left.
+    `connection` is the program's, `make` makes the driver's block, and `moved` is called where the block decides when
+    rows come over the network.
     """
 
-    __slots__ = ("_block", "_raw", "_session")
+    __slots__ = ("_block", "_connection", "_given", "_make", "_moved", "_raw", "_session", "_watched")
 
-    def __init__(self, session: Session, block: AbstractContextManager[T]) -> None:
+    def __init__(
+        self, session: Session, connection: Any, make: Callable[[], T], moved: Callable[[], None] | None
+    ) -> None:
         self._session = session
+        self._connection = connection
+        self._make = make
+        self._moved = moved
         self._raw: RawConnection = session.raw
-        self._block = block
+        self._block = make()
+        self._given: dict[str, Any] = {}
+        self._watched: list[str] = []
 
-    def __enter__(self) -> T:
-        entered: T = self._call(self._block.__enter__)
+    def _prepare(self, entered: Any, watch: Callable[[Session, Any], Any]) -> None:
+        """Have calls watched on the object itself: it stays the same to the driver, whose own loops call them too."""
+        self._session.adapter.lend(entered, self._connection)
+        self._given = getattr(entered, "__dict__", {})
+        for name in self._session.adapter.block_calls:
+            if name not in self._given and hasattr(entered, name):
+                self._given[name] = watch(self._session, getattr(entered, name))
+                self._watched.append(name)
+        self._look_for_rows()
+
+    def _restore(self) -> None:
+        for name in self._watched:
+            self._given.pop(name)  # it refers to its object, which could not be collected at once
+
+    def _look_for_rows(self) -> None:
+        if self._moved is not None:
+            self._moved()
+
+    def _loss(self, error: BaseException | None) -> Exception | None:
+        """Return the error to recover from, where the connection was lost inside by a call the session did not see.
+
+        The driver leaves a block of a lost connection without a word, and the program would take it for done.
+        """
+        session = self._session
+        if self._raw is session.raw and not session.adapter.is_closed(self._raw):
+            return None
+        if error is None and not session.closed:
+            raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
+        return error if isinstance(error, Exception) and not isinstance(error, FailoverError) else None
+
+    def _again(self) -> Self:
+        """Return a new block of the same kind, as decorators need one for each call."""
+        return type(self)(self._session, self._connection, self._make, self._moved)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self._block)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._block, name)
+
+
+class WatchedBlock(Block[Any]):
+    """A context manager of the driver's: entered and left in calls of the session's, as are those of what it gives."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Any:
+        entered = self._call(self._block.__enter__)
+        self._prepare(entered, watched)
         return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        session = self._session
-        suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
-        lost = self._raw is not session.raw or session.adapter.is_closed(self._raw)
-        if lost and kind is None and not session.closed:
-            # The driver leaves a block of a lost connection without a word, and the program would take it for done.
-            raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
-        if lost and not suppressed and isinstance(error, Exception) and not isinstance(error, FailoverError):
-            run(session.recover(_On(self._raw, self._block.__exit__), error))
+        self._restore()
+        try:
+            suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
+        finally:
+            self._look_for_rows()
+        if (loss := self._loss(error)) is not None and not suppressed:
+            run(self._session.recover(_On(self._raw, self._block.__exit__), loss))
         return suppressed
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._session.call(_On(self._raw, function), *args)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate a function: each of its calls is made in a block of its own."""
+
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return inside
 
 
 class _On:

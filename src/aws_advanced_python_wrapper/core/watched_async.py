@@ -6,34 +6,20 @@ The twin of `core.watched` and `core.answers`, with `async` where psycopg has it
 from __future__ import annotations
 
 import contextlib
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+import inspect
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from aws_advanced_python_wrapper.core.answers import StaleCursor
-from aws_advanced_python_wrapper.core.watched import _END, _INCOMPLETE, _On
-from aws_advanced_python_wrapper.errors import FailoverError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper.core.answers import Facade, StaleCursor
+from aws_advanced_python_wrapper.core.watched import _END, Block, _On
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
     from types import TracebackType
 
     from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection
 
 T = TypeVar("T")
-
-
-def answer(session: Session, name: str, value: Any, calls: frozenset[str]) -> Any:
-    """Return the driver's own attribute, watched if it is a method that touches the network now or later."""
-    adapter = session.adapter
-    if name in calls:
-        return watched(session, value)
-    if name in adapter.blocks:
-        return lambda *args, **kwargs: WatchedBlock(session, value(*args, **kwargs))
-    if name in adapter.row_sources:
-        return lambda *args, **kwargs: watched_rows(session, value(*args, **kwargs))
-    return value
 
 
 def watched(session: Session, function: Callable[..., Awaitable[T]]) -> Callable[..., Coroutine[Any, Any, T]]:
@@ -46,50 +32,79 @@ def watched(session: Session, function: Callable[..., Awaitable[T]]) -> Callable
     return call
 
 
-def watched_rows(session: Session, rows: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Return an iterator that gets each row in a call of the session's."""
-    return _rows(session, _On(session.raw, partial(anext, rows, _END)), rows)
+def watched_rows(
+    session: Session, rows: AsyncIterator[Any], ours: Callable[[Any], Any] = lambda row: row
+) -> AsyncGenerator[Any, None]:
+    """Return an iterator that gets each row in a call of the session's, passed through `ours`."""
+    return _rows(session, _On(session.raw, partial(anext, rows, _END)), rows, ours)
 
 
-async def _rows(session: Session, step: Callable[[], Awaitable[T]], rows: AsyncIterator[T]) -> AsyncIterator[T]:
+async def _rows(
+    session: Session, step: Callable[[], Awaitable[Any]], rows: AsyncIterator[Any], ours: Callable[[Any], Any]
+) -> AsyncGenerator[Any, None]:
     try:
         while (row := await session.acall(step)) is not _END:
-            yield row
+            yield ours(row)
     finally:
         # A generator of the driver's holds the connection's lock until it is closed.
         if (close := getattr(rows, "aclose", None)) is not None:
             await close()
 
 
-class WatchedBlock(Generic[T]):
+class WatchedBlock(Block[Any]):
     """An asynchronous context manager of the driver's: entered and left in calls of the session's."""
 
-    __slots__ = ("_block", "_raw", "_session")
+    __slots__ = ()
 
-    def __init__(self, session: Session, block: AbstractAsyncContextManager[T]) -> None:
-        self._session = session
-        self._raw: RawConnection = session.raw
-        self._block = block
-
-    async def __aenter__(self) -> T:
-        entered: T = await self._call(self._block.__aenter__)
+    async def __aenter__(self) -> Any:
+        entered = await self._call(self._block.__aenter__)
+        self._prepare(entered, watched)
         return entered
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        session = self._session
-        suppressed = bool(await self._call(self._block.__aexit__, kind, error, traceback))
-        lost = self._raw is not session.raw or session.adapter.is_closed(self._raw)
-        if lost and kind is None and not session.closed:
-            # The driver leaves a block of a lost connection without a word, and the program would take it for done.
-            raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
-        if lost and not suppressed and isinstance(error, Exception) and not isinstance(error, FailoverError):
-            await session.recover(_On(self._raw, self._block.__aexit__), error)
+        self._restore()
+        try:
+            suppressed = bool(await self._call(self._block.__aexit__, kind, error, traceback))
+        finally:
+            self._look_for_rows()
+        if (loss := self._loss(error)) is not None and not suppressed:
+            await self._session.recover(_On(self._raw, self._block.__aexit__), loss)
         return suppressed
 
     async def _call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         return await self._session.acall(_On(self._raw, function), *args)
+
+    def __call__(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Decorate a coroutine function: each of its calls is made in a block of its own."""
+
+        @wraps(function)
+        async def inside(*args: Any, **kwargs: Any) -> Any:
+            async with self._again():
+                return await function(*args, **kwargs)
+
+        return inside
+
+
+class AsyncFacade(Facade):
+    """An object of ours that stands for one of the driver's, asyncio flavour."""
+
+    __slots__ = ()
+
+    _block_class = WatchedBlock
+    _watched_rows = staticmethod(watched_rows)
+
+    def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        call, ours = self._session.acall, self._ours
+
+        async def watched_call(*args: Any, **kwargs: Any) -> Any:
+            return ours(await call(function, *args, **kwargs))
+
+        return watched_call
+
+    def _may_wait(self, method: Callable[..., Any]) -> bool:
+        return inspect.iscoroutinefunction(method)
 
 
 class StaleAsyncCursor(StaleCursor):

@@ -87,8 +87,16 @@ class DriverAdapter(ABC):
     """Cursor methods that touch the network and are not part of PEP 249."""
     blocks: ClassVar[frozenset[str]] = frozenset()
     """Methods of either that return a context manager, which touches the network when it is entered and left."""
+    block_calls: ClassVar[frozenset[str]] = frozenset()
+    """Methods, of what a block gives to the program, that touch the network."""
+    row_modes: ClassVar[frozenset[str]] = frozenset()
+    """Blocks inside which rows come over the network only when they are fetched."""
     row_sources: ClassVar[frozenset[str]] = frozenset()
     """Methods of either that return an iterator, which touches the network for each item."""
+    setters: ClassVar[frozenset[str]] = frozenset()
+    """Attributes of a connection that touch the network when they are set."""
+    package: ClassVar[str]
+    """The driver's top-level package: a method that is defined elsewhere is the program's own."""
 
     session_parameters: ClassVar[frozenset[str]]
     """Connection parameters that shape the program's own session and have no place in the driver's connections."""
@@ -134,14 +142,6 @@ class DriverAdapter(ABC):
     def abort(self, raw: RawConnection) -> None:
         """End a connection from any thread by shutting down its socket: nothing is freed or closed."""
 
-    async def close(self, io: DriverIo, raw: RawConnection) -> None:
-        """Close a connection that was aborted, and that a thread of the program's may be using."""
-        await io.call(raw.close)
-
-    @abstractmethod
-    def is_closed(self, raw: RawConnection) -> bool:
-        """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
-
     @abstractmethod
     def peer(self, raw: RawConnection) -> Peer | None:
         """Return where a connection leads; None if it is lost. No I/O."""
@@ -150,9 +150,30 @@ class DriverAdapter(ABC):
     def probe(self, settings: Settings, host: str, peer: Peer) -> DriverProbe:
         """Return a probe of the server at `peer`, which goes by the name `host`; its first check connects."""
 
+    async def close(self, io: DriverIo, raw: RawConnection) -> None:
+        """Close a connection that was aborted, and that a thread of the program's may be using."""
+        await io.call(raw.close)
+
+    @abstractmethod
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
+
     def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""
         return raw.cursor(*args, **kwargs)
+
+    def cancel(self, raw: RawConnection) -> None:
+        """Ask the server, from any thread, to end the statement that is running."""
+        raw.cancel()
+
+    def pool_of(self, raw: RawConnection) -> Any:
+        """Return the driver's own pool that lent the connection to the program, or None."""
+        del raw
+        return None
+
+    def lend(self, entered: Any, connection: Any) -> None:
+        """Have what a block gives to the program tell the program's own connection, where it tells one."""
+        del entered, connection
 
     @abstractmethod
     def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:

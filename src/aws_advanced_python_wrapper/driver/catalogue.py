@@ -72,6 +72,14 @@ def _function(target: Any) -> Any:
     return target.func if isinstance(target, functools.partial) else target
 
 
+def default_connect(*, asynchronous: bool = False) -> Callable[..., Any]:
+    """Return psycopg's connect function, for who has only a connection string to give: a pool."""
+    psycopg = import_module("psycopg")
+    connection_class = psycopg.AsyncConnection if asynchronous else psycopg.Connection
+    connect: Callable[..., Any] = connection_class.connect
+    return connect
+
+
 def _example(asynchronous: bool) -> str:
     return "psycopg.AsyncConnection.connect" if asynchronous else "psycopg.Connection.connect"
 

@@ -56,7 +56,11 @@ _IN_BLOCK = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
 
 _LOCK_TIMEOUT = 1.0  # s
 
-_CURSORS = (psycopg.Cursor, psycopg.AsyncCursor, psycopg.ServerCursor, psycopg.AsyncServerCursor)
+_CURSORS = (psycopg.Cursor, psycopg.AsyncCursor)
+_SERVER_CURSORS = (psycopg.ServerCursor, psycopg.AsyncServerCursor)
+_TRANSACTIONS = (psycopg.Transaction, psycopg.AsyncTransaction)
+
+_LENT_TO = "_connection_of_the_program"
 
 # What a user sets on a connection object. The private names, the same from psycopg 3.1 to 3.3, can be written in both
 # flavours and without the check that no transaction is open: the new connection has just been opened.
@@ -72,10 +76,17 @@ class PsycopgAdapter(DriverAdapter):
 
     code = "psycopg"
     default_port = 5432
-    connection_calls = frozenset({"tpc_begin", "tpc_prepare", "tpc_commit", "tpc_rollback", "tpc_recover", "wait"})
-    cursor_calls = frozenset({"scroll"})
+    package = "psycopg"
+    setters = frozenset({"autocommit", "read_only", "isolation_level", "deferrable"})
+    connection_calls = frozenset(
+        {"tpc_begin", "tpc_prepare", "tpc_commit", "tpc_rollback", "tpc_recover", "wait"}
+        | {f"set_{name}" for name in setters}
+    )
+    cursor_calls = frozenset({"scroll", "set_result", "__next__", "__anext__"})
     blocks = frozenset({"transaction", "pipeline", "copy"})
-    row_sources = frozenset({"stream", "notifies"})
+    block_calls = frozenset({"read", "read_row", "write", "write_row", "sync"})
+    row_modes = frozenset({"pipeline"})
+    row_sources = frozenset({"stream", "notifies", "results"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
 
     @property
@@ -184,26 +195,56 @@ class PsycopgAdapter(DriverAdapter):
         return status != pq.TransactionStatus.IDLE and not raw.autocommit
 
     def connection_of(self, owner: Any) -> RawConnection:
-        """A cursor knows its connection."""
-        return owner.connection if self.is_raw_cursor(owner) else owner
+        """Cursors and copies know their connection, as a connection does; a pipeline keeps it to itself."""
+        return getattr(owner, "connection", None) or owner._conn  # noqa: SLF001
 
     def rows_are_local(self, raw: RawCursor) -> bool:
-        """Only named cursors leave their rows on the server."""
-        return not isinstance(raw, (psycopg.ServerCursor, psycopg.AsyncServerCursor))
+        """Named cursors leave their rows on the server, and in a pipeline all rows come when they are fetched."""
+        if isinstance(raw, _SERVER_CURSORS):
+            return False
+        return not (self.is_raw_cursor(raw) and raw.connection.pgconn.pipeline_status)
 
     def is_raw_cursor(self, value: Any) -> bool:
         """Tell by psycopg's cursor classes."""
         return isinstance(value, _CURSORS)
 
+    def cancel(self, raw: RawConnection) -> None:
+        """Cancel within a limit of half a minute where libpq can (17 and newer).
+
+        Its older way waits for a frozen host for ever, and psycopg lets no other thread of the program run meanwhile.
+        """
+        if isinstance(raw, psycopg.Connection) and hasattr(raw, "cancel_safe"):
+            raw.cancel_safe()
+        else:
+            raw.cancel()
+
+    def pool_of(self, raw: RawConnection) -> Any:
+        """psycopg_pool leaves a mark on what it has lent."""
+        return getattr(raw, "_pool", None)
+
+    def lend(self, entered: Any, connection: Any) -> None:
+        """A transaction tells its connection. It stays itself, since `Rollback` compares identity."""
+        if isinstance(entered, _TRANSACTIONS):
+            drivers: Any = type(entered)
+            entered.__class__ = _lent_class(drivers)
+            vars(entered)[_LENT_TO] = connection
+
     def copy_state(self, old: RawConnection, new: RawConnection) -> None:
-        """Copy transaction characteristics, factories, adapters and handlers."""
-        for name in _STATE:
+        """Copy transaction characteristics, factories, adapters, handlers, and what the program or a pool has added."""
+        for name in (*_STATE, *vars(old).keys() - vars(new).keys()):
             setattr(new, name, getattr(old, name))
         new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
         return classify(error, connection_lost=raw is None or raw.closed)
+
+
+@functools.cache
+def _lent_class(transaction_class: type) -> type:
+    """Make a psycopg transaction class whose instances tell the program's own connection."""
+    body = {"connection": property(lambda self: vars(self)[_LENT_TO]), "__module__": transaction_class.__module__}
+    return type(transaction_class.__name__, (transaction_class,), body)
 
 
 @functools.cache

@@ -1,0 +1,43 @@
+"""What a program sees of psycopg, it sees through this driver: the same scenarios on both sides, compared."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aws_advanced_python_wrapper import release_resources
+from cluster.parity.sides import SIDES, Scenario, observed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+
+SUBJECTS = ("connections",)
+
+
+def scenarios() -> Iterator[Any]:
+    for subject in SUBJECTS:
+        module = import_module(f"cluster.parity.{subject}")
+        for name, function in vars(module).items():
+            if inspect.iscoroutinefunction(function) and not name.startswith("_"):
+                yield pytest.param(function, id=f"{subject}-{name}")
+
+
+@pytest.fixture(scope="module")
+def one_server(local_cluster_factory: Callable[..., LocalCluster]) -> Iterator[LocalCluster]:
+    yield local_cluster_factory(name="plain", aurora=False, instances=1)
+    release_resources()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize("scenario", list(scenarios()))
+def test_a_program_sees_the_same(one_server: LocalCluster, scenario: Scenario, asynchronous: bool) -> None:
+    conninfo = one_server.conninfo()
+    bare, *ours = (observed(name, conninfo, scenario, asynchronous=asynchronous) for name in SIDES)
+    assert bare, "the scenario noted nothing"
+    for notes in ours:
+        assert notes == bare
