@@ -27,7 +27,7 @@ class AsyncioIo:
         await asyncio.sleep(seconds)
 
     async def acquire(self, lock: Any, timeout: float) -> bool:
-        """Suspend this task for the lock; where it is free, take it without a moment at which a task can be cancelled."""
+        """Suspend this task for the lock; a free one is taken without a moment at which a task can be cancelled."""
         if _taken_at_once(lock):
             return True
         acquiring = asyncio.ensure_future(lock.acquire())
