@@ -1,0 +1,199 @@
+"""Servers that fork after the program was loaded: parent and children stay protected."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
+from cluster.support import at_server, eventually, true_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+
+PATIENCE = 60.0
+WHO = "SELECT pg_catalog.aurora_db_instance_identifier()"
+AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.01)'"
+
+# Loaded before the fork, as with `gunicorn --preload`: the connection of the parent is there in each child too.
+DATABASE = (
+    '''
+import os
+import psycopg
+from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
+
+def connect():
+    return AwsWrapperConnection.connect(
+        psycopg.Connection.connect, os.environ["CONNINFO"], autocommit=True, topology_refresh_ms=100,
+        plugins="aurora_connection_tracker,failover,host_monitoring",
+        failure_detection_time_ms=500, failure_detection_interval_ms=250, failure_detection_count=2)
+
+parents = connect()
+own = None
+
+def who():
+    """Return this process's id, the instance it is connected to, and whether it has just failed over."""
+    global own
+    own = own or connect()
+    failed_over = False
+    while True:
+        try:
+            return os.getpid(), own.execute(""" '''
+    + WHO
+    + ''' """).fetchone()[0], failed_over
+        except FailoverSuccessError:
+            failed_over = True
+'''
+)
+
+
+@pytest.fixture
+def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
+    release_resources()
+    healthy_aurora_postgresql.set_delays(hang_detection=0.5)
+    return healthy_aurora_postgresql
+
+
+@contextmanager
+def server(directory: Path, cluster: LocalCluster, *command: str, **modules: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server on these modules; it is ended by SIGTERM and has to go without being killed."""
+    for name, code in {"database": DATABASE, **modules}.items():
+        (directory / f"{name}.py").write_text(textwrap.dedent(code))
+    environment = {**os.environ, "CONNINFO": cluster.conninfo(), "PYTHONWARNINGS": "ignore"}
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=directory, env=environment, stdout=log, stderr=log
+        )
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE)
+        except BaseException:
+            print((directory / "log").read_text())  # noqa: T201 - pytest shows it with the failure
+            raise
+        finally:
+            process.kill()
+            process.wait()
+
+
+def answers_of_all_workers(ask: Callable[[], Any], workers: int) -> dict[int, tuple[str, bool]]:
+    """Ask until each worker has answered; return by process what it said first."""
+    answers: dict[int, tuple[str, bool]] = {}
+    end = time.monotonic() + PATIENCE
+    while len(answers) < workers:
+        assert time.monotonic() < end, f"only {len(answers)} workers answer"
+        try:
+            pid, *answer = ask()
+        except OSError:  # it is not listening yet
+            time.sleep(0.05)
+            continue
+        answers.setdefault(pid, tuple(answer))
+    return answers
+
+
+def assert_all_fail_over(cluster: LocalCluster, ask: Callable[[], Any], workers: int = 2) -> None:
+    first = cluster.writer.name
+    before = answers_of_all_workers(ask, workers)
+    assert set(before.values()) == {(first, False)}
+    cluster.failover(kind="hang")
+    after = answers_of_all_workers(ask, workers)
+    assert after.keys() == before.keys(), "no worker had to be replaced"
+    assert set(after.values()) == {(true_writer(cluster), True)}
+    assert true_writer(cluster) != first
+
+
+def test_gunicorn_workers_forked_from_a_loaded_program_fail_over(cluster: LocalCluster, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    application = """
+        import json
+        from database import who
+
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(who()).encode()]
+        """
+
+    def ask() -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE) as response:
+            return json.load(response)
+
+    options = ("--preload", "--workers=2", f"--bind=127.0.0.1:{port}", "--worker-tmp-dir=/dev/shm")
+    with server(tmp_path, cluster, "gunicorn", "application:application", *options, application=application) as process:
+        assert_all_fail_over(cluster, ask)
+    assert process.returncode == 0
+
+
+def test_celery_prefork_workers_fail_over(cluster: LocalCluster, tmp_path: Path) -> None:
+    messages = """
+        import os
+        from celery import Celery
+
+        here = os.path.dirname(os.path.abspath(__file__))
+        app = Celery(
+            "messages", broker="filesystem://", backend="file://" + here, include=["tasks"],
+            broker_transport_options={"data_folder_in": here + "/queue", "data_folder_out": here + "/queue"})
+        """
+    tasks = """
+        import database
+        from messages import app
+
+        @app.task
+        def who():
+            return database.who()
+        """
+    (tmp_path / "queue").mkdir()
+    asking = "import json, messages; print(json.dumps(messages.app.send_task('tasks.who').get(timeout=60)))"
+
+    def ask() -> Any:
+        asker = [sys.executable, "-W", "ignore", "-c", asking]
+        done = subprocess.run(asker, cwd=tmp_path, capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    options = ("-A", "messages", "worker", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle")
+    with server(tmp_path, cluster, "celery", *options, messages=messages, tasks=tasks):
+        assert_all_fail_over(cluster, ask)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_pools_of_multiprocessing_fail_over(cluster: LocalCluster, method: str) -> None:
+    connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
+    context: Any = multiprocessing.get_context(method)
+    with context.Pool(2) as pool:
+        results = [pool.apply_async(survive_a_failover, (cluster.conninfo(),)) for _ in range(2)]
+        eventually(lambda: at_server(cluster, cluster.writer.name, AT_WORK) == 2)
+        cluster.failover(kind="crash")
+        assert [result.get(PATIENCE) for result in results] == [true_writer(cluster)] * 2
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert connection.execute(WHO).fetchone() == (true_writer(cluster),)
+    connection.close()
+
+
+def survive_a_failover(conninfo: str) -> str:
+    """Work until the connection fails over, and return the instance it leads to then."""
+    connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, autocommit=True)
+    try:
+        while True:
+            connection.execute("SELECT pg_sleep(0.01)")
+    except FailoverSuccessError:
+        return str(connection.execute(WHO).fetchone()[0])
+    finally:
+        connection.close()
