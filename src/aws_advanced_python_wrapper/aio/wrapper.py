@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aws_advanced_python_wrapper.core.answers import answering_for
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.opening import session_for
-from aws_advanced_python_wrapper.core.watched_async import StaleAsyncCursor, answer, finish, watched, watched_rows
+from aws_advanced_python_wrapper.core.watched_async import (
+    AsyncFacade,
+    StaleAsyncCursor,
+    finish,
+    watched,
+    watched_rows,
+)
+from aws_advanced_python_wrapper.driver.catalogue import default_connect
+from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -29,7 +37,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class AsyncAwsWrapperConnection:
+_ROWS = ("fetchone", "fetchmany", "fetchall")
+
+
+class AsyncAwsWrapperConnection(AsyncFacade):
     """A connection that survives the loss of its host. Make one with `connect`; it belongs to the running loop."""
 
     __slots__ = ("__weakref__", "_session")
@@ -39,23 +50,25 @@ class AsyncAwsWrapperConnection:
     def __init__(self, session: Session) -> None:
         object.__setattr__(self, "_session", session)
 
-    @staticmethod
+    @classmethod
     async def connect(
-        target: Callable[..., Any] | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
-    ) -> AsyncAwsWrapperConnection:
+        cls, target: Callable[..., Any] | str | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
+    ) -> Self:
         """Open a connection with the driver's own connect function, for example `psycopg.AsyncConnection.connect`.
 
         `conninfo` is a connection string (``key=value`` or a URL); keyword arguments override it. Both take the
         driver's parameters and ours; the parameter reference lists ours with units and defaults. Further positional
-        arguments are ignored.
+        arguments are ignored. A connection string in the first place, as a pool gives it, means psycopg.
 
         Raises:
             AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
             Exception: whatever the driver raises when it cannot connect, untouched.
         """
+        if isinstance(target, str) and not conninfo:
+            return await cls.connect(default_connect(asynchronous=True), target, **kwargs)
         session = session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
         await session.connect()
-        return AsyncAwsWrapperConnection(session)
+        return cls(session)
 
     # PEP 249
 
@@ -75,7 +88,11 @@ class AsyncAwsWrapperConnection:
         await self._session.acall(self._session.raw.rollback)
 
     async def close(self) -> None:
-        """Close the connection; closing it again does nothing."""
+        """Close the connection; closing it again does nothing. A pool may want it back instead."""
+        pool: Any = None if self.closed else self._lender
+        if getattr(pool, "close_returns", False):
+            await pool.putconn(self)
+            return
         self._session.release()
         await self._session.raw.close()
 
@@ -83,8 +100,13 @@ class AsyncAwsWrapperConnection:
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> AsyncAwsWrapperCursor:
         """Open a cursor, execute a statement on it and return it."""
-        cursor_options = {"binary": True} if options.pop("binary", False) else {}
-        return await self.cursor(**cursor_options).execute(query, params, **options)
+        session = self._session
+        cursor = await session.acall(session.raw.execute, query, params, **options)
+        return self._ours(cursor)  # type: ignore[no-any-return]
+
+    def cancel(self) -> None:
+        """Ask the server, from any thread, to end the statement that is running; blocks the event loop meanwhile."""
+        self._session.adapter.cancel(self._session.raw)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,18 +114,30 @@ class AsyncAwsWrapperConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Commit, or roll back after an error; then close, as psycopg does."""
+        """Commit, or roll back after an error; then close unless a pool lent it. All as psycopg does."""
+        if self.closed:
+            self._session.release()
+            return
         try:
-            if not self.closed:
-                await (self.commit() if kind is None else self._roll_back_quietly())
-        finally:
-            await self.close()
+            await (self.commit() if kind is None else self._roll_back_quietly())
+        except FailoverError:
+            await self._close_unless_lent()
+            raise
+        await self._close_unless_lent()
 
     async def _roll_back_quietly(self) -> None:
         try:
             await self._session.raw.rollback()  # unwatched: this connection is about to be closed
         except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
-            logger.warning("rolling back after an error: %s", error)
+            logger.warning("error ignored in rollback on %s: %s", self, error)
+
+    async def _close_unless_lent(self) -> None:
+        if self._lender is None:
+            await self.close()
+
+    @property
+    def _lender(self) -> Any:
+        return self._session.adapter.pool_of(self._session.raw)
 
     # What users of this driver's relatives expect
 
@@ -159,9 +193,25 @@ class AsyncAwsWrapperConnection:
         """The driver's class, so that `isinstance(connection, psycopg.AsyncConnection)` holds."""
         return type(self._session.raw)
 
+    @property
+    def connection(self) -> Self:
+        """This connection: psycopg's objects with adapters all have one."""
+        return self
+
     def __getattr__(self, name: str) -> Any:
         session = self._session
-        return answer(session, name, getattr(session.raw, name), session.adapter.connection_calls)
+        return self._answer(session.raw, name, session.adapter.connection_calls)
+
+    def _ours(self, value: Any) -> Any:
+        session = self._session
+        if value is session.raw:
+            return self
+        return AsyncAwsWrapperCursor(self, value) if session.adapter.is_raw_cursor(value) else value
+
+    def _rows_moved(self) -> None:
+        for cursor in list(self._session._cursors):  # noqa: SLF001
+            if isinstance(cursor, AsyncAwsWrapperCursor):
+                cursor.bind_rows()
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._session.raw, name, value)
@@ -172,18 +222,22 @@ class AsyncAwsWrapperConnection:
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *dir(self._session.raw)})
 
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle {self!r}: it is a live connection")
+
     def __repr__(self) -> str:
         return (
             f"<{AsyncAwsWrapperConnection.__qualname__} to {self._session.host.address} around {self._session.raw!r}>"
         )
 
 
-class AsyncAwsWrapperCursor:
+class AsyncAwsWrapperCursor(AsyncFacade):
     """A cursor whose calls are watched. It ends with the connection it was opened on."""
 
-    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "fetchall", "fetchmany", "fetchone")
+    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "_session", *_ROWS)
 
     _connection: AsyncAwsWrapperConnection
+    _session: Session
     _raw: RawCursor
     _call: Callable[..., Coroutine[Any, Any, Any]]
     fetchone: Callable[[], Coroutine[Any, Any, Any]]
@@ -197,20 +251,26 @@ class AsyncAwsWrapperCursor:
         """Make an instance of the class that answers for the raw cursor's class."""
         ours: Any = cls
         drivers: Any = type(raw)
-        answering: type[Self] = answering_for(ours, drivers, AsyncAwsWrapperCursor._answer)
+        answering: type[Self] = answering_for(ours, drivers, _answer_of_cursor)
         return object.__new__(answering)
 
     def __init__(self, connection: AsyncAwsWrapperConnection, raw: RawCursor) -> None:
         session = connection._session  # noqa: SLF001 - connection and cursor are one facade
         bind = object.__setattr__
         bind(self, "_connection", connection)
+        bind(self, "_session", session)
         bind(self, "_raw", raw)
         bind(self, "_call", session.acall)
-        local = session.adapter.rows_are_local(raw)
-        for name in ("fetchone", "fetchmany", "fetchall"):
-            method = getattr(raw, name)
-            bind(self, name, method if local else watched(session, method))
+        self.bind_rows()
         session.add_cursor(self)
+
+    def bind_rows(self) -> None:
+        """Fetch by the driver's own methods where that touches no network."""
+        session, raw = self._session, self._raw
+        local = session.adapter.rows_are_local(raw)
+        for name in _ROWS:
+            method = getattr(raw, name)
+            object.__setattr__(self, name, method if local else watched(session, method))
 
     # PEP 249
 
@@ -238,7 +298,7 @@ class AsyncAwsWrapperCursor:
 
     async def close(self) -> None:
         """Close the cursor."""
-        if self._connection._session.adapter.rows_are_local(self._raw):  # noqa: SLF001
+        if self._session.adapter.rows_are_local(self._raw):
             await self._raw.close()
         else:
             await self._call(self._raw.close)
@@ -259,8 +319,7 @@ class AsyncAwsWrapperCursor:
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        rows = aiter(self._raw)
-        session = self._connection._session  # noqa: SLF001
+        rows, session = aiter(self._raw), self._session
         return rows if session.adapter.rows_are_local(self._raw) else watched_rows(session, rows)
 
     # Everything else is the driver's
@@ -274,12 +333,17 @@ class AsyncAwsWrapperCursor:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def _answer(self, name: str) -> Any:
-        session = self._connection._session  # noqa: SLF001
-        return answer(session, name, getattr(self._raw, name), session.adapter.cursor_calls)
+    def _ours(self, value: Any) -> Any:
+        return self if value is self._raw else self._connection._ours(value)  # noqa: SLF001
+
+    def _rows_moved(self) -> None:
+        self._connection._rows_moved()  # noqa: SLF001
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._raw, name, value)
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle {self!r}: it belongs to a live connection")
 
     def __repr__(self) -> str:
         return f"<{AsyncAwsWrapperCursor.__qualname__} around {self._raw!r}>"
@@ -287,9 +351,13 @@ class AsyncAwsWrapperCursor:
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
         bind = object.__setattr__
-        stale = StaleAsyncCursor(self._connection._session.adapter, reason)  # noqa: SLF001
+        stale = StaleAsyncCursor(self._session.adapter, reason)
         lost = self._raw
         bind(self, "_raw", stale)
-        for name in ("fetchone", "fetchmany", "fetchall"):
+        for name in _ROWS:
             bind(self, name, stale.refuse_when_awaited)
         finish(lost.close())  # touches no network: the connection is closed
+
+
+def _answer_of_cursor(cursor: AsyncAwsWrapperCursor, name: str) -> Any:
+    return cursor._answer(cursor._raw, name, cursor._session.adapter.cursor_calls)  # noqa: SLF001
