@@ -11,7 +11,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.cluster.health import WATCHERS, Patience
+from aws_advanced_python_wrapper.cluster.health import WATCHERS
+from aws_advanced_python_wrapper.cluster.silence import Patience
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.deadline import Deadline

@@ -6,80 +6,24 @@ in each interval; a call whose server has been silent for too long is given up.
 
 from __future__ import annotations
 
-import itertools
 import logging
+import math
 import os
 import threading
 import time
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.cluster.silence import Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from aws_advanced_python_wrapper.cluster.silence import Caller, Overdue
 
 logger = logging.getLogger(__name__)
 
 _AFTER_A_FAULT = 1.0  # s until a thread goes on in which something unforeseen was raised
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a connection waits for its server; all but `count` in seconds."""
-
-    time: float
-    """How long a call may last before its server is checked."""
-    interval: float
-    """How long the server has to answer a check, and how long each check takes."""
-    count: int
-    """How many checks in a row go without answer before the call is given up."""
-    disposal: float
-    """How long the thread stays after the last connection to its server is gone."""
-
-    def is_over(self, missed: int, silence: float) -> bool:
-        """Tell whether so many checks missed in a row, in so many seconds, are too many."""
-        return missed >= self.count and silence >= self.count * self.interval
-
-
-class Probe(Protocol):
-    """A connection of the driver's own to a server."""
-
-    def check(self, seconds: float) -> bool:
-        """Tell whether the server says anything within so many seconds.
-
-        Whatever is raised means that it could not be asked, for a reason that is not the server's.
-        """
-        ...
-
-    def close(self) -> None:
-        """End the connection without waiting for the server."""
-        ...
-
-
-class Caller(Protocol):
-    """A connection of the program's, whose calls may wait for a server in vain."""
-
-    @property
-    def patience(self) -> Patience:
-        """How long it waits."""
-        ...
-
-    @property
-    def running(self) -> Sequence[float]:
-        """Monotonic times, in seconds, at which the calls began that have not returned yet."""
-        ...
-
-    def open_probe(self) -> Probe:
-        """Return a probe of the server; its first check connects."""
-        ...
-
-    def give_up(self, began: float) -> None:
-        """End the call that began at that time, if it is still running."""
-        ...
-
-
-Overdue: TypeAlias = tuple[Caller, float]
-"""A caller, and when the call began that has lasted too long."""
 
 
 class HostWatchers:
@@ -137,7 +81,8 @@ class HostWatcher:
         self._stopped = False
         self._disposal = 0.0
         self._deserted_at: float | None = None
-        self._row = Row(address)
+        self._wakes_at = -math.inf
+        self._silence = Silence(address)
 
     # Under the lock, in any thread
 
@@ -146,14 +91,16 @@ class HostWatcher:
         self._callers.add(caller)
         self._deserted_at = None
         self._disposal = max(self._disposal, caller.patience.disposal)
-        self._changed.notify_all()  # it may be less patient than the others
         if not self._started:
             self._start()
+        elif _soonest(caller, time.monotonic()) < self._wakes_at:  # it is less patient than the others
+            self._changed.notify_all()
 
     def leave(self, caller: Caller) -> None:
         """Watch for one caller less."""
         self._callers.discard(caller)
-        self._changed.notify_all()
+        if not self._callers:
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """Have the thread end, whoever is left."""
@@ -185,15 +132,17 @@ class HostWatcher:
             else:
                 return
             finally:
-                self._row.end()
+                self._silence.end()
 
     def _wait_until_overdue(self) -> bool:
         """Sleep for as long as no call can be overdue; False when the thread is not needed any more."""
         with self._changed:
             while not self._stopped:
                 # No wake-up is lost: who joins or leaves holds the lock, which is free only while this waits.
-                pause = self._pause(time.monotonic())
+                now = time.monotonic()
+                pause = self._pause(now)
                 if pause > 0:
+                    self._wakes_at = now + pause
                     self._changed.wait(min(pause, threading.TIMEOUT_MAX))
                 elif self._callers:
                     return True
@@ -211,18 +160,16 @@ class HostWatcher:
 
     def _check(self) -> None:
         """Check the server once, which takes one interval."""
-        began = time.monotonic()
-        if not self._row.begin(self._overdue()):
-            return
-        interval = self._interval()
-        answered = self._row.ask(interval)
+        began, interval = time.monotonic(), self._interval()
+        self._silence.begin(self._overdue())
+        answered = self._silence.ask(interval)
         self._rest(began + interval)
-        self._row.count(answered, time.monotonic() - began)
+        self._silence.count(answered, time.monotonic() - began)
         overdue = self._overdue()
         if overdue:
-            self._row.give_up(overdue)
+            self._silence.give_up(overdue)
         else:
-            self._row.end()
+            self._silence.end()
 
     def _interval(self) -> float:
         # That of the least patient, be their calls overdue or not: they may be before a longer one has passed.
@@ -249,74 +196,6 @@ def _soonest(caller: Caller, now: float) -> float:
         return min(running) + patience.time
     # A call that begins just now is noticed an interval late, should its time be shorter than that.
     return now + max(patience.time, patience.interval)
-
-
-class Row:
-    """The checks of one server while calls are overdue: one connection, and how many in a row have missed."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._probe: Probe | None = None
-        self._turns = itertools.count()
-        self._missed = 0
-        self._silence = 0.0
-        self._told: set[str] = set()
-
-    def begin(self, overdue: Sequence[Overdue]) -> bool:
-        """Have a probe with the settings of one of the callers; False if there is none, and nothing to check."""
-        if self._probe is None and overdue:
-            caller, _ = overdue[
-                next(self._turns) % len(overdue)
-            ]  # each time another's: one may have settings that fail
-            try:
-                self._probe = caller.open_probe()
-            except Exception as error:  # noqa: BLE001 - as below
-                self._tell("cannot check %s: %s", error)
-        return bool(overdue)
-
-    def ask(self, seconds: float) -> bool | None:
-        """Return whether the server answers in time; None if it could not be asked."""
-        try:
-            return self._probe.check(seconds) if self._probe else None
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is no answer, and no silence either
-            self._tell("cannot check %s: %s", error)
-            self._close()
-            return None
-
-    def count(self, answered: bool | None, seconds: float) -> None:
-        """Count a check that took so many seconds."""
-        if answered:
-            self._missed, self._silence = 0, 0.0
-            self._told.clear()
-        elif answered is False:
-            self._missed, self._silence = self._missed + 1, self._silence + seconds
-
-    def give_up(self, overdue: Sequence[Overdue]) -> None:
-        """End the calls of those whose patience is over."""
-        over = [(caller, began) for caller, began in overdue if caller.patience.is_over(self._missed, self._silence)]
-        if over:
-            self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._silence)
-        for caller, began in over:
-            try:
-                caller.give_up(began)
-            except Exception as error:  # noqa: BLE001, PERF203 - one caller's trouble is none of the others'
-                logger.warning("giving up a call to %s: %s", self._address, error)
-
-    def end(self) -> None:
-        """Close the probe and forget: no call is overdue any more."""
-        self._close()
-        self._missed, self._silence = 0, 0.0
-        self._told.clear()
-
-    def _close(self) -> None:
-        probe, self._probe = self._probe, None
-        if probe is not None:
-            probe.close()
-
-    def _tell(self, message: str, detail: object) -> None:
-        if message not in self._told:
-            self._told.add(message)
-            logger.warning(message, self._address, detail)
 
 
 WATCHERS = HostWatchers()

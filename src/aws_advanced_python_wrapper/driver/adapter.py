@@ -55,7 +55,9 @@ class Peer(NamedTuple):
     port: int | None = None
 
     def __str__(self) -> str:
-        return self.address if self.port is None else f"{self.address}:{self.port}"
+        if self.port is None:
+            return self.address
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 class DriverProbe(Protocol):

@@ -1,0 +1,157 @@
+"""For how long a server has been silent, found out by checks in a row, and whose patience that exceeds."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+logger = logging.getLogger(__name__)
+
+_HELD_UP = 2  # intervals; when a check has taken so many, it is this process that was slow
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a connection waits for its server; all but `count` in seconds."""
+
+    time: float
+    """How long a call may last before its server is checked."""
+    interval: float
+    """How long the server has to answer a check, and how long each check takes."""
+    count: int
+    """How many checks in a row go without answer before the call is given up."""
+    disposal: float
+    """How long the server's thread stays after the last connection is gone."""
+
+    def is_over(self, missed: int, silence: float) -> bool:
+        """Tell whether so many checks in a row without answer, over so many seconds, are too many."""
+        return missed >= self.count and silence >= self.count * self.interval
+
+
+class Probe(Protocol):
+    """A connection of the driver's own to a server."""
+
+    def check(self, seconds: float) -> bool:
+        """Tell whether the server says anything within so many seconds.
+
+        Whatever is raised means that it could not be asked, for a reason that is not the server's.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection without waiting for the server."""
+        ...
+
+
+class Caller(Protocol):
+    """A connection of the program's, whose calls may wait for a server in vain."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long it waits."""
+        ...
+
+    @property
+    def running(self) -> Sequence[float]:
+        """Monotonic times, in seconds, at which the calls began that have not returned yet."""
+        ...
+
+    def open_probe(self) -> Probe:
+        """Return a probe of the server; its first check connects."""
+        ...
+
+    def give_up(self, began: float) -> None:
+        """End the call that began at that time, if it is still running."""
+        ...
+
+
+Overdue: TypeAlias = tuple[Caller, float]
+"""A caller, and when the call began that has lasted too long."""
+
+
+class Silence:
+    """The checks of one server while calls are overdue: one probe, and how many checks in a row went without answer.
+
+    Used by one thread only. Calls are never kept here, since they would keep their connections.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._probe: Probe | None = None
+        self._turns = itertools.count()
+        self._missed = 0
+        self._seconds = 0.0
+        self._told: set[str] = set()
+
+    def begin(self, overdue: Sequence[Overdue]) -> None:
+        """Have a probe, with the settings of one of the callers."""
+        if self._probe is not None or not overdue:
+            return
+        caller, _ = overdue[next(self._turns) % len(overdue)]  # each time another's: the settings of one may be wrong
+        try:
+            self._probe = caller.open_probe()
+        except Exception as error:  # noqa: BLE001 - the thread must go on
+            self._tell("cannot check %s: %s", error)
+
+    def ask(self, seconds: float) -> bool | None:
+        """Return whether the server answers in time; None if it could not be asked."""
+        if self._probe is None:
+            return None
+        began = time.monotonic()
+        try:
+            answered = self._probe.check(seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is no answer, and no silence either
+            self._tell("cannot check %s: %s", error)
+            self._close()
+            return None
+        return True if answered else None if time.monotonic() - began > _HELD_UP * seconds else False
+
+    def count(self, answered: bool | None, seconds: float) -> None:
+        """Count a check that took so many seconds."""
+        if answered:
+            self._forget()
+        elif answered is False:
+            self._missed, self._seconds = self._missed + 1, self._seconds + seconds
+
+    def give_up(self, overdue: Sequence[Overdue]) -> None:
+        """End the calls of those whose patience is over."""
+        over = [(caller, began) for caller, began in overdue if caller.patience.is_over(self._missed, self._seconds)]
+        if over:
+            self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._seconds)
+        for caller, began in over:
+            try:
+                caller.give_up(began)
+            except Exception as error:  # noqa: BLE001, PERF203 - one caller's trouble is none of the others'
+                logger.warning("giving up a call to %s: %s", self._address, error)
+
+    def end(self) -> None:
+        """Close the probe and forget: no call is overdue any more."""
+        self._close()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._missed, self._seconds = 0, 0.0
+        self._told.clear()
+
+    def _close(self) -> None:
+        probe, self._probe = self._probe, None
+        if probe is None:
+            return
+        try:
+            probe.close()
+        except Exception as error:  # noqa: BLE001 - nobody needs the connection any more, but its thread must live on
+            logger.debug("closing a probe of %s: %s", self._address, error)
+
+    def _tell(self, message: str, detail: object) -> None:
+        if message not in self._told:  # once in a row of checks
+            self._told.add(message)
+            logger.warning(message, self._address, detail)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._address}: {self._missed} checks, {self._seconds:.3f} s>"
