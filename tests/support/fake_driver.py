@@ -2,7 +2,8 @@
 
 A `FakeNetwork` holds host names (its DNS) and the hosts behind them. Hosts refuse, freeze, drop connections and change
 roles on command; they answer the driver's own queries as an Aurora PostgreSQL host would, and speak a small language:
-`BEGIN`, `COMMIT`, `ROLLBACK`, `SET READ ONLY`, `INSERT` (refused by readers), and anything else returns the host's id.
+`BEGIN`, `COMMIT`, `ROLLBACK`, `SET READ ONLY`, `INSERT` (refused by readers), `SLEEP` (until the host is started,
+though it may be up), and anything else returns the host's id.
 The driver has a blocking and an asyncio flavour made of one source, and PEP 249's exception classes of its own.
 """
 
@@ -312,7 +313,7 @@ class FakeConnection:
         faults = self.host.cluster.network.faults
         if sql in faults:
             raise faults.pop(sql)  # in no variable: an error whose traceback leads to itself outlives its session
-        await self._reach_host(None)
+        await self._reach_host(None, asleep=sql == "SLEEP")
         if sql == "BEGIN":
             self.in_transaction = 1
         if sql in ("COMMIT", "ROLLBACK"):
@@ -328,12 +329,12 @@ class FakeConnection:
         await self._reach_host(timeout)
         return self.host.answer(sql)
 
-    async def _reach_host(self, timeout: float | None) -> None:
+    async def _reach_host(self, timeout: float | None, *, asleep: bool = False) -> None:
         if self.asynchronous:
             await asyncio.sleep(0)
         if self.closed:
             raise NetworkError("the connection is closed")
-        if self.host.state is State.FROZEN:
+        if self.host.state is State.FROZEN or asleep:
             gate: Gate = concurrent.futures.Future()
             with self._lock:
                 if self._lost:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
+from aws_advanced_python_wrapper import release_resources
 from support.fake_driver import FakeNetwork
 from support.flavours import AsyncioFlavour, BlockingFlavour, Flavour
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def network() -> Iterator[FakeNetwork]:
-    """An empty network; what was started in it, and every cluster the driver knows, is gone after the test."""
+    """An empty network; what was started in it, and all that the driver keeps of it, is gone after the test."""
     network = FakeNetwork()
-    CLUSTERS.clear()
+    release_resources()
     yield network
-    CLUSTERS.clear()
+    release_resources()
     network.close()
     for thread in threading.enumerate():
-        if thread.name.startswith("topology "):
+        if thread.name.startswith(("topology ", "host ")):
             thread.join(5)
             assert not thread.is_alive(), f"{thread} does not end"
 

@@ -1,0 +1,324 @@
+"""What counts as a sign of life of a PostgreSQL server; the servers are sockets that follow a script."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import Peer
+from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe, duplicate_socket
+from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.properties import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REFUSAL = "SFATAL\0VFATAL\0C53300\0MDésolé, trop de clients\0\0".encode()
+READY = b"R\0\0\0\x08\0\0\0\0" + b"K\0\0\0\x0c\0\0\0\x01\0\0\0\x02" + b"Z\0\0\0\x05I"
+ONE = (
+    b"T\0\0\0\x21\0\x01?column?\0"
+    + bytes(6)
+    + b"\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0"
+    + b"D\0\0\0\x0b\0\x01\0\0\0\x011"
+)
+DONE = b"C\0\0\0\x0dSELECT 1\0" + b"Z\0\0\0\x05I"
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+class Server:
+    """Hands each connection to the next script, the last one to all that follow."""
+
+    def __init__(self, *scripts: Callable[[socket.socket], None]) -> None:
+        self.scripts = list(scripts)
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._stack = ExitStack()
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._stack.enter_context(closing(connection))
+            self.connections += 1
+            script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+            threading.Thread(target=_play, args=(script, connection), daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        self._stack.close()
+
+
+def _play(script: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    try:
+        script(connection)
+    except OSError:  # the probe has gone
+        return
+
+
+@contextmanager
+def serving(*scripts: Callable[[socket.socket], None]) -> Iterator[Server]:
+    server = Server(*scripts)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def probe_of(server: Server, **options: Any) -> PostgresqlProbe:
+    settings = {"host": "h", "hostaddr": "127.0.0.1", "user": "u", "gssencmode": "disable", "sslmode": "disable"}
+    return PostgresqlProbe(make_conninfo("", port=server.port, **{**settings, **options}))
+
+
+def check(probe: PostgresqlProbe, seconds: float = 5) -> bool:
+    return run(probe.check(BlockingIo(), Deadline.after(seconds)))
+
+
+def silent(_connection: socket.socket) -> None:
+    """Accept, as the kernel of a frozen server does, and say nothing."""
+
+
+def refuse(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.sendall(message(b"E", REFUSAL))
+    connection.close()
+
+
+def hang_up(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.close()
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    connection.recv(1000)
+    connection.close()
+
+
+def ask_for_password(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.sendall(message(b"R", (3).to_bytes(4, "big")))
+
+
+def no_tls(connection: socket.socket) -> None:
+    connection.recv(8)
+    connection.sendall(b"N")
+
+
+def work(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.sendall(READY)
+    while connection.recv(1000):
+        connection.sendall(ONE + DONE)
+
+
+def work_once(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.sendall(READY)
+    connection.recv(1000)
+    connection.sendall(ONE + DONE)
+
+
+def test_a_server_that_answers_lives_and_the_connection_is_kept() -> None:
+    with serving(work) as server, closing(probe_of(server)) as probe:
+        assert [check(probe) for _ in range(5)] == [True] * 5
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(("script", "options"), [
+    (refuse, {}),
+    (ask_for_password, {"password": ""}),  # libpq gives up itself: it has no password
+    (no_tls, {"sslmode": "require"}),
+])  # fmt: skip
+def test_a_server_that_refuses_lives(script: Callable[[socket.socket], None], options: dict[str, str]) -> None:
+    with serving(script) as server, closing(probe_of(server, **options)) as probe:
+        assert [check(probe) for _ in range(3)] == [True] * 3
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize("script", [silent, hang_up, reset])
+def test_a_server_that_says_nothing_does_not(script: Callable[[socket.socket], None]) -> None:
+    with serving(script) as server, closing(probe_of(server)) as probe:
+        assert [check(probe, 0.05) for _ in range(3)] == [False] * 3
+        assert server.connections == 3
+
+
+def test_a_closed_port_is_no_sign_of_life() -> None:
+    with serving(work) as server:
+        pass
+    assert not check(probe_of(server))
+
+
+def test_a_check_ends_at_its_deadline_however_short() -> None:
+    with serving(silent) as server, closing(probe_of(server, connect_timeout=30)) as probe:
+        began = time.monotonic()
+        assert not check(probe, 0.3)
+        assert time.monotonic() - began < 1.9, "libpq's own shortest limit is two seconds"
+
+
+def test_a_connection_that_is_dead_is_replaced_at_the_next_check() -> None:
+    with serving(work_once, work) as server, closing(probe_of(server)) as probe:
+        assert check(probe)
+        assert not check(probe, 0.05)
+        assert check(probe)
+        assert server.connections == 2
+
+
+def test_a_login_that_is_slow_goes_on_over_several_checks() -> None:
+    turn = threading.Semaphore(0)
+
+    def slow(connection: socket.socket) -> None:
+        connection.recv(1000)
+        for byte in READY[:4]:
+            turn.acquire()
+            connection.sendall(bytes([byte]))
+        connection.sendall(READY[4:])
+        while connection.recv(1000):
+            connection.sendall(ONE + DONE)
+
+    with serving(slow) as server, closing(probe_of(server)) as probe:
+        for _ in range(4):
+            turn.release()
+            assert check(probe, 0.1)
+        assert check(probe)
+        assert server.connections == 1
+
+
+def test_what_was_said_earlier_is_no_sign_of_life_now() -> None:
+    def fall_silent(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(READY[:3])
+
+    with serving(fall_silent, silent) as server, closing(probe_of(server)) as probe:
+        assert [check(probe, 0.05) for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("options", [{"sslmode": "nonsense"}, {"hostaddr": "nowhere"}, {"keepalives": "x"}])
+def test_settings_that_cannot_work_tell_nothing_of_the_server(options: dict[str, str]) -> None:
+    with serving(work) as server, pytest.raises(psycopg.Error):
+        check(probe_of(server, **options))
+
+
+def test_a_process_without_descriptors_tells_nothing_of_the_server() -> None:
+    code = """
+import os, resource, sys
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
+
+probe = PostgresqlProbe(sys.argv[1])
+used = len(os.listdir("/proc/self/fd")) - 1
+for free in range(2):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + free, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    try:
+        print(run(probe.check(BlockingIo(), Deadline.after(5))))
+    except Exception as error:
+        print("Too many open files" in str(error))
+    probe.close()
+"""
+    with serving(silent) as server:
+        conninfo = f"host=h hostaddr=127.0.0.1 port={server.port} gssencmode=disable"
+        done = subprocess.run([sys.executable, "-c", code, conninfo], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
+# Whose socket it is
+
+
+def descriptors() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
+
+
+class Connection:
+    """libpq's connection, closed by another thread between two looks at its socket."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = list(numbers)
+
+    @property
+    def socket(self) -> int:
+        number = self._numbers.pop(0)
+        if number < 0:
+            raise psycopg.OperationalError("the connection is closed")
+        return number
+
+
+def test_a_descriptor_that_has_changed_hands_is_left_alone() -> None:
+    before = descriptors()
+    with socket.socket() as one:
+        for numbers in [(one.fileno(), -1), (one.fileno(), one.fileno() + 1000), (-1,), (10**6,)]:
+            connection: Any = Connection(*numbers)
+            with pytest.raises((OSError, psycopg.OperationalError)):
+                duplicate_socket(connection)
+        own: Any = Connection(one.fileno(), one.fileno())
+        with duplicate_socket(own) as duplicate:
+            assert duplicate.fileno() != one.fileno()
+    assert descriptors() == before
+
+
+def test_a_descriptor_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    before = descriptors()
+    with (tmp_path / "file").open("w") as file:
+        connection: Any = Connection(file.fileno(), file.fileno())
+        with pytest.raises(OSError, match="non-socket"):
+            duplicate_socket(connection)
+    assert descriptors() == before
+
+
+# The adapter
+
+
+def adapter() -> PsycopgAdapter:
+    return PsycopgAdapter(psycopg.Connection.connect)
+
+
+def settings(conninfo: str) -> Settings:
+    return Settings.from_arguments(conninfo, {}, adapter().parameters)
+
+
+def test_the_peer_is_the_address_and_not_the_name() -> None:
+    with serving(work) as server:
+        conninfo = f"host=localhost hostaddr=127.0.0.1 port={server.port} sslmode=disable gssencmode=disable user=u"
+        with closing(psycopg.connect(conninfo)) as connection:
+            assert adapter().peer(connection) == Peer("127.0.0.1", server.port)
+        assert adapter().peer(connection) is None
+
+
+def test_how_a_peer_is_written() -> None:
+    peers = [Peer("10.0.0.1", 5432), Peer("fe80::1%eth0", 5432), Peer("/run/postgresql/.s.PGSQL.5432")]
+    assert [str(peer) for peer in peers] == ["10.0.0.1:5432", "[fe80::1%eth0]:5432", "/run/postgresql/.s.PGSQL.5432"]
+
+
+def test_a_probe_goes_to_the_peer_whatever_dns_says() -> None:
+    with serving(work) as server:
+        given = settings("host=no.such.host.invalid user=u sslmode=disable")
+        probe = adapter().probe(given, "no.such.host.invalid", Peer("127.0.0.1", server.port))
+        with closing(probe):
+            assert run(probe.check(BlockingIo(), Deadline.after(5)))
+
+
+def test_psycopgs_own_arguments_are_not_for_a_probe() -> None:
+    given = settings("host=h user=u sslmode=disable").with_driver(autocommit=True, prepare_threshold=None)
+    with serving(work) as server, closing(adapter().probe(given, "h", Peer("127.0.0.1", server.port))) as probe:
+        assert run(probe.check(BlockingIo(), Deadline.after(5)))
