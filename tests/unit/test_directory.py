@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
+from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from support.fake_driver import DOMAIN, FakeCluster, FakeNetwork
 from support.flavours import BlockingFlavour
 
@@ -167,3 +167,27 @@ def eventually(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_a_cluster_that_was_forgotten_starts_clean_in_a_forked_child_too(network: FakeNetwork) -> None:
+    session = connected(network, FakeCluster(network).writer_endpoint)
+    assert session.cluster is not None
+    threads = session.cluster.monitor.threads
+    CLUSTERS.clear()
+    for thread in threads:
+        thread.join(5)
+    held, release = threading.Event(), threading.Event()
+
+    def hold_the_lock(cluster: Cluster) -> None:
+        with cluster._lock:
+            held.set()
+            release.wait(10)
+
+    thread = threading.Thread(target=hold_the_lock, args=(session.cluster,))
+    thread.start()
+    held.wait(10)
+    CLUSTERS.after_fork()
+    assert session.cluster._lock.acquire(blocking=False)
+    session.cluster._lock.release()
+    release.set()
+    thread.join()

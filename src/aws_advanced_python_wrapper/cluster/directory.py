@@ -140,6 +140,8 @@ class Directory:
 
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _by_name: dict[str, Cluster] = field(default_factory=dict)
+    _in_use: weakref.WeakSet[Cluster] = field(default_factory=weakref.WeakSet)
+    """All clusters that a name or a connection knows: connections keep theirs when it is forgotten here."""
     _dialect_codes: dict[str, str] = field(default_factory=dict)
     era: int = 0
     """Grows whenever all background threads of the process have ended; a connection compares it before each call."""
@@ -154,6 +156,7 @@ class Directory:
         with self._lock:
             known = map(self._with_member, addresses)
             cluster = self._by_name[name] = next(filter(None, known), new)
+            self._in_use.add(cluster)
             return cluster
 
     def _with_member(self, address: str | None) -> Cluster | None:
@@ -180,7 +183,7 @@ class Directory:
         """Start clean in a forked child."""
         self._lock = threading.RLock()
         self.era += 1
-        for cluster in dict.fromkeys(self._by_name.values()):
+        for cluster in list(self._in_use):
             cluster.after_fork()
 
 
