@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import FailoverError, FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverError, FailoverSuccessError, release_resources
 from cluster.relay import Relay
-from cluster.support import WHO, Background, at_server, eventually, true_writer, value
+from cluster.support import PATIENCE, WHO, Background, at_server, eventually, true_writer, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,6 +126,28 @@ def test_no_connection_of_a_pool_that_threads_use_leads_to_the_old_writer(
     assert len(failures) == NUMBER
     assert {value(pool.get_nowait(), WHO) for _ in range(NUMBER)} == {true_writer(cluster)}
     assert line.clients == 0
+
+
+def test_no_connection_of_psycopgs_own_pool_leads_to_the_old_writer(
+    cluster: LocalCluster, line_to: Callable[[Instance], Relay]
+) -> None:
+    psycopg_pool: Any = pytest.importorskip("psycopg_pool")
+    line = line_to(cluster.writer)
+    conninfo = cluster.conninfo(hostaddr=line.address, **TRACKED)
+    with psycopg_pool.ConnectionPool(
+        conninfo, min_size=NUMBER, connection_class=AwsWrapperConnection, kwargs={"autocommit": True}, open=True
+    ) as pool:
+        pool.wait(PATIENCE)
+        assert line.clients == NUMBER
+        line.fall_silent()
+        result = cluster.failover(kind="hang")
+        eventually(lambda: line.clients == 0)
+        connections = [pool.getconn(PATIENCE) for _ in range(NUMBER)]
+        for connection in connections:
+            with pytest.raises(FailoverSuccessError):
+                connection.execute("SELECT 1")
+            assert value(connection, WHO) == result.new_writer
+            pool.putconn(connection)
 
 
 def test_connections_to_a_reader_stay_where_they_are(
