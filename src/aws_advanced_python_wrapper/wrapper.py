@@ -58,7 +58,7 @@ class AwsWrapperConnection(Facade):
             AwsWrapperError: a parameter, plugin or dialect is unknown or has a value out of range.
             Exception: whatever the driver raises when it cannot connect, untouched.
         """
-        if isinstance(target, str) and not conninfo:
+        if isinstance(target, str) and not conninfo:  # as a pool calls it
             return cls.connect(default_connect(), target, **kwargs)
         session = session_for(target, conninfo, kwargs, BlockingIo())
         run(session.connect())

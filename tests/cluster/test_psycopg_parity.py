@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.local import LocalCluster
 
-SUBJECTS = ("connections",)
+SUBJECTS = ("connections", "cursors", "server_cursors", "transactions", "pipelines", "copies")
 
 
 def scenarios() -> Iterator[Any]:

@@ -50,7 +50,7 @@ class Facade:
         value = getattr(raw, name)
         session = self._session
         adapter = session.adapter
-        if name in calls or (_is_the_programs_own(value, adapter) and self._may_wait(value)):
+        if name in calls or (_is_the_programs_own(value, raw, adapter) and self._may_wait(value)):
             return self._watched(value)
         if name in adapter.blocks:
             moved = self._rows_moved if name in adapter.row_modes else None
@@ -62,9 +62,11 @@ class Facade:
         return self._ours(value)
 
 
-def _is_the_programs_own(value: Any, adapter: DriverAdapter) -> bool:
-    """Tell whether a value is a method that a class of the program's adds to the driver's."""
-    return isinstance(value, MethodType) and value.__module__.partition(".")[0] != adapter.package
+def _is_the_programs_own(value: Any, raw: Any, adapter: DriverAdapter) -> bool:
+    """Tell whether a value is a method of `raw` that a class of the program's adds to the driver's."""
+    if not isinstance(value, MethodType) or value.__self__ is not raw:
+        return False
+    return value.__module__.partition(".")[0] != adapter.package
 
 
 class _Answer:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def session_for(
-    target: Callable[..., Any] | None,
+    target: Callable[..., Any] | str | None,
     conninfo: str | None,
     arguments: Mapping[str, Any],
     io: Io,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial, wraps
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.errors import FailoverError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper.errors import (
+    FailoverError,
+    FailoverSuccessError,
+    TransactionResolutionUnknownError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +67,7 @@ class Block(Generic[T]):
     rows come over the network.
     """
 
-    __slots__ = ("_block", "_connection", "_given", "_make", "_moved", "_raw", "_session", "_watched")
+    __slots__ = ("_block", "_connection", "_make", "_moved", "_own", "_raw", "_replaced", "_session")
 
     def __init__(
         self, session: Session, connection: Any, make: Callable[[], T], moved: Callable[[], None] | None
@@ -73,38 +78,50 @@ class Block(Generic[T]):
         self._moved = moved
         self._raw: RawConnection = session.raw
         self._block = make()
-        self._given: dict[str, Any] = {}
-        self._watched: list[str] = []
+        self._own: dict[str, Any] = {}
+        self._replaced: dict[str, Any] = {}
 
     def _prepare(self, entered: Any, watch: Callable[[Session, Any], Any]) -> None:
         """Have calls watched on the object itself: it stays the same to the driver, whose own loops call them too."""
         self._session.adapter.lend(entered, self._connection)
-        self._given = getattr(entered, "__dict__", {})
+        own = self._own = getattr(entered, "__dict__", {})
         for name in self._session.adapter.block_calls:
-            if name not in self._given and hasattr(entered, name):
-                self._given[name] = watch(self._session, getattr(entered, name))
-                self._watched.append(name)
+            method = getattr(entered, name, None)
+            if isinstance(method, MethodType):  # else it is watched already, by a block around this one
+                self._replaced[name] = own.get(name)
+                own[name] = watch(self._session, _On(self._raw, method))
         self._look_for_rows()
 
     def _restore(self) -> None:
-        for name in self._watched:
-            self._given.pop(name)  # it refers to its object, which could not be collected at once
+        """Take the watched calls away: they refer to their object, which could not be collected at once."""
+        for name, replaced in self._replaced.items():
+            self._own[name] = replaced
+            if replaced is None:
+                del self._own[name]
 
     def _look_for_rows(self) -> None:
         if self._moved is not None:
             self._moved()
 
-    def _loss(self, error: BaseException | None) -> Exception | None:
-        """Return the error to recover from, where the connection was lost inside by a call the session did not see.
+    async def _settle(self, error: BaseException | None, suppressed: bool) -> None:
+        """Deal with a connection that was lost inside: by a call the session did not see, or whose error was swallowed.
 
         The driver leaves a block of a lost connection without a word, and the program would take it for done.
         """
         session = self._session
-        if self._raw is session.raw and not session.adapter.is_closed(self._raw):
-            return None
-        if error is None and not session.closed:
-            raise session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
-        return error if isinstance(error, Exception) and not isinstance(error, FailoverError) else None
+        if isinstance(error, FailoverSuccessError):
+            raise error
+        replaced = self._raw is not session.raw
+        if session.closed or not (replaced or session.adapter.is_closed(self._raw)):
+            return
+        if replaced and error is None:
+            raise self._unresolved()
+        loss = session.adapter.loss() if error is None else error
+        if isinstance(loss, Exception) and not suppressed and not isinstance(loss, FailoverError):
+            await session.recover(_On(self._raw, self._restore), loss)
+
+    def _unresolved(self) -> TransactionResolutionUnknownError:
+        return self._session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
 
     def _again(self) -> Self:
         """Return a new block of the same kind, as decorators need one for each call."""
@@ -134,10 +151,11 @@ class WatchedBlock(Block[Any]):
         self._restore()
         try:
             suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
+            run(self._settle(error, suppressed))
+        except FailoverSuccessError as outcome:
+            raise self._unresolved() from outcome.__cause__
         finally:
             self._look_for_rows()
-        if (loss := self._loss(error)) is not None and not suppressed:
-            run(self._session.recover(_On(self._raw, self._block.__exit__), loss))
         return suppressed
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:

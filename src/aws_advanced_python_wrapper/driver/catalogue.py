@@ -23,7 +23,7 @@ _PACKAGES = {"psycopg": "psycopg"}
 
 
 def adapter_for(
-    target: Callable[..., Any] | None, code: str | None = None, *, asynchronous: bool = False
+    target: Callable[..., Any] | str | None, code: str | None = None, *, asynchronous: bool = False
 ) -> DriverAdapter:
     """Return the adapter for a connect callable, or the one named by `wrapper_driver_dialect`.
 

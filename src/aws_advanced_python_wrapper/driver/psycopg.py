@@ -84,7 +84,7 @@ class PsycopgAdapter(DriverAdapter):
     )
     cursor_calls = frozenset({"scroll", "set_result", "__next__", "__anext__"})
     blocks = frozenset({"transaction", "pipeline", "copy"})
-    block_calls = frozenset({"read", "read_row", "write", "write_row", "sync"})
+    block_calls = frozenset({"read", "read_row", "_write", "sync"})  # a copy's own _write sends what has gathered
     row_modes = frozenset({"pipeline"})
     row_sources = frozenset({"stream", "notifies", "results"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
@@ -195,8 +195,8 @@ class PsycopgAdapter(DriverAdapter):
         return status != pq.TransactionStatus.IDLE and not raw.autocommit
 
     def connection_of(self, owner: Any) -> RawConnection:
-        """Cursors and copies know their connection, as a connection does; a pipeline keeps it to itself."""
-        return getattr(owner, "connection", None) or owner._conn  # noqa: SLF001
+        """A cursor knows its connection."""
+        return owner.connection if self.is_raw_cursor(owner) else owner
 
     def rows_are_local(self, raw: RawCursor) -> bool:
         """Named cursors leave their rows on the server, and in a pipeline all rows come when they are fetched."""

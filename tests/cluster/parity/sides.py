@@ -177,6 +177,10 @@ def _plain(value: Any) -> Any:
         return type(value), _ACCIDENTAL.sub("*", str(value))
     if isinstance(value, (psycopg.BaseConnection, psycopg._cursor_base.BaseCursor)):
         return f"a {value.__class__.__name__}"
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, psycopg.Column):
+        return tuple(value)
     return _ACCIDENTAL.sub("*", value) if isinstance(value, str) else value
 
 
