@@ -79,3 +79,27 @@ def connect() -> Iterator[Callable[..., AwsWrapperConnection]]:
 
         yield connect_to
     release_resources()
+
+
+MATRIX: dict[str, dict[str, str]] = {}
+
+
+@pytest.fixture
+def record_matrix() -> Callable[[str, str, str], None]:
+    """Return a function that enters an outcome, by method and fault, into the table printed at the end of the run."""
+
+    def enter(method: str, fault: str, outcome: str) -> None:
+        MATRIX.setdefault(method, {})[fault] = outcome
+
+    return enter
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not MATRIX:
+        return
+    faults = list(dict.fromkeys(fault for outcomes in MATRIX.values() for fault in outcomes))
+    terminalreporter.section("methods by faults")
+    terminalreporter.write_line(" " * 32 + "".join(f"{fault:>18}" for fault in faults))
+    for method, outcomes in MATRIX.items():
+        cells = "".join(f"{outcomes.get(fault, '-')[:17]:>18}" for fault in faults)
+        terminalreporter.write_line(f"{method:32}{cells}")

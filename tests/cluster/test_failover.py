@@ -468,18 +468,12 @@ def in_transaction_block(connection: Any, do: Callable[[], object]) -> None:
         do()
 
 
-def in_pipeline(connection: Any) -> None:
-    with connection.pipeline():
-        connection.execute("SELECT 1")
-
-
 NETWORK_CALLS: dict[str, Callable[[Any], object]] = {
     "execute": lambda connection: connection.execute("SELECT 1"),
     "executemany": lambda connection: connection.cursor().executemany("SELECT %s", [(1,), (2,)]),
     "stream": lambda connection: list(connection.cursor().stream("SELECT 1")),
     "copy": lambda connection: in_copy(connection.cursor(), "COPY (SELECT 1) TO STDOUT", list),
     "transaction": lambda connection: in_transaction_block(connection, list),
-    "pipeline": in_pipeline,
     "tpc_recover": lambda connection: connection.tpc_recover(),
 }
 
