@@ -35,6 +35,7 @@ class HostMonitoringPlugin(Plugin):
 
     code = "host_monitoring"
     phase = Phase.MONITORING
+    group = "host monitoring"
 
     def __init__(self, session: SessionView) -> None:
         super().__init__(session)

@@ -25,9 +25,9 @@ _NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 PLUGINS: Final[Parameter[tuple[Any, ...]]] = Parameter(
     "plugins",
     PLUGIN_LIST,
-    ("failover",),
+    ("aurora_connection_tracker", "failover", "host_monitoring"),
     "plugins",
-    "Codes of the plugins to use, in order; an empty text means none. Classes may stand in a list.",
+    "Codes of the plugins to use, in order; an empty text or 'none' means none. Classes may stand in a list.",
 )
 AUTO_SORT_WRAPPER_PLUGIN_ORDER: Final[Parameter[bool]] = Parameter(
     "auto_sort_wrapper_plugin_order",

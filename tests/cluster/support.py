@@ -145,7 +145,7 @@ def program(code: str, *arguments: object, warnings: str = "error", timeout: flo
 
 
 def driver_threads() -> list[threading.Thread]:
-    """Return the threads that the driver has running in this process."""
+    """Return the threads that watch topologies in this process."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("topology ")]
 
 

@@ -83,14 +83,15 @@ def test_the_error_of_a_killed_server_passes_unchanged(
         connect(plain, **settings)
 
 
-def test_no_thread_is_started(plain: LocalCluster, connect: Connect) -> None:
+def test_no_thread_is_started_for_a_topology(plain: LocalCluster, connect: Connect) -> None:
     before = set(threading.enumerate())
-    connection = connect(plain)
+    settings = {"plugins": "aurora_connection_tracker,failover"}
+    connection = connect(plain, **settings)
     connection.execute("SELECT 1")
     end_backend(plain, connection)
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
-    connect(plain)
+    connect(plain, **settings)
     assert set(threading.enumerate()) == before
     assert not driver_threads()
 

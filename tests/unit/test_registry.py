@@ -12,6 +12,7 @@ from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.failover_plugin import FailoverPlugin
+from aws_advanced_python_wrapper.parameters import PLUGINS
 from aws_advanced_python_wrapper.stale_dns_plugin import StaleDnsPlugin
 
 if TYPE_CHECKING:
@@ -88,6 +89,17 @@ def test_none_stands_alone() -> None:
         plugin_classes(["failover", "none"], sort=True)
 
 
+def test_the_user_guides_spelling_of_the_default_list_is_the_default_list() -> None:
+    theirs = plugin_classes(["auroraConnectionTracker", "failover", "efm"], sort=True)
+    assert theirs == plugin_classes(PLUGINS.default, sort=True)
+    assert [plugin.code for plugin in theirs] == ["aurora_connection_tracker", "failover", "host_monitoring"]
+
+
+@pytest.mark.parametrize("code", ["host_monitoring", "host_monitoring_v2", "efm", "efm2"])
+def test_host_monitoring_has_four_names(code: str) -> None:
+    assert [plugin.code for plugin in plugin_classes([code], sort=True)] == ["host_monitoring"]
+
+
 @pytest.mark.parametrize("code", ["stale_dns", "staleDns"])
 def test_a_code_may_be_written_as_the_sister_drivers_write_it(code: str) -> None:
     register_plugin("my_own_v2", Early)
@@ -114,6 +126,9 @@ def test_plugins_are_sorted_by_phase_and_one_without_stays_behind_its_neighbour(
 @pytest.mark.parametrize(
     ("code", "message"),
     [
+        ("auroraConectionTracker", "did you mean 'aurora_connection_tracker'"),
+        ("connection_tracker", "did you mean 'aurora_connection_tracker'"),
+        ("efm3", "did you mean 'efm"),
         ("staleDn", "did you mean 'stale_dns'"),
         ("stale-dns", "did you mean 'stale_dns'"),
         ("Stale_Dns", "did you mean 'stale_dns'"),
@@ -159,6 +174,11 @@ class OtherFailover(Plugin):
     group = "failover"
 
 
+class OtherMonitoring(Plugin):
+    code = "other_monitoring"
+    group = "host monitoring"
+
+
 class Subclass(FailoverPlugin):
     pass
 
@@ -197,6 +217,7 @@ class Selection(SignIn):
     [
         (["failover", OtherFailover], "failover .* and other_failover .* are two plugins for failover: keep one"),
         (["failover", Subclass], r"failover \(FailoverPlugin\) and failover \(Subclass\) are two plugins"),
+        (["efm", OtherMonitoring], "are two plugins for host monitoring"),
         ([Subclass, OtherFailover], "are two plugins for failover"),
         ([Loner, Early], r"loner \(Loner\) and early \(Early\) do not work together: leave one"),
         ([Early, Loner], "do not work together"),
