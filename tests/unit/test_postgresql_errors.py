@@ -12,6 +12,7 @@ from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, QueryTimeoutError
+from unit.libpq_messages import FOR_GOOD, PERHAPS_OVER_SOON
 
 NETWORK, LOGIN, READ_ONLY, OTHER = ErrorKind.NETWORK, ErrorKind.LOGIN, ErrorKind.READ_ONLY, ErrorKind.OTHER
 
@@ -78,6 +79,18 @@ TEXTS = [
 @pytest.mark.parametrize(("text", "kind"), TEXTS)
 def test_what_libpq_says_without_a_state(text: str, kind: ErrorKind) -> None:
     assert classify(psycopg.OperationalError(text)) is kind
+
+
+@pytest.mark.parametrize("message", FOR_GOOD.strip().splitlines())
+def test_what_libpq_refuses_for_good(message: str) -> None:
+    for text in (message, AT + message, AT.replace("10.0.0.1", "db.example.com") + message):
+        assert classify(psycopg.OperationalError(text)) is OTHER
+
+
+@pytest.mark.parametrize("message", PERHAPS_OVER_SOON.strip().splitlines())
+def test_what_may_be_over_a_moment_later(message: str) -> None:
+    for text in (message, AT + message):
+        assert classify(psycopg.OperationalError(text)) is NETWORK
 
 
 @pytest.mark.parametrize("text", [text for text, kind in TEXTS if kind is not OTHER])

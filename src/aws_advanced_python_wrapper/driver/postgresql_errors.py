@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import psycopg
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 
 # PostgreSQL documentation, appendix A: connection exceptions; the server is shutting down, has crashed, is not up yet.
@@ -18,33 +17,6 @@ _ENDED_FOR_GOOD = ("28", "57P04", "3D000", "55000")
 
 _READ_ONLY_STATE = "25006"
 _LOGIN_CLASS = "28"
-
-# libpq hands on what a server answers to a connection attempt as text without SQLSTATE: "FATAL:  <message>", in the
-# server's language. Only these are taken for an answer for good; anything else may be over a moment later.
-_LOGIN_REFUSED = re.compile(
-    r"authentication failed"
-    r"|no password supplied"
-    r"|no pg_hba\.conf entry"
-    r"|pg_hba\.conf rejects connection"
-    r'|role ".*" (does not exist|is not permitted to log in)',
-)
-_REFUSED_FOR_GOOD = re.compile(
-    r'database ".*" (does not exist|is not currently accepting connections)'
-    r"|permission denied for database"
-    r"|unsupported frontend protocol"
-    r"|unrecognized configuration parameter"
-    r"|invalid (value for|command-line argument)"
-)
-# Said by libpq itself before it has reached, or although it has reached, a server: the user's settings are wrong.
-_MISCONFIGURED = re.compile(
-    r"certificate"
-    r"|does not support SSL"
-    r"|SSL was required"
-    r"|private key file"
-    r"|invalid (sslmode|connection option|port number|integer value|channel_binding|require_auth)"
-    r"|is not supported by this build"
-    r"|definition of service"
-)
 
 
 def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind:
@@ -77,8 +49,8 @@ def _by_state(state: str, severity: str | None) -> ErrorKind:
 
 
 def _by_text(text: str) -> ErrorKind:
-    if _LOGIN_REFUSED.search(text):
+    if LOGIN_REFUSED.search(text):
         return ErrorKind.LOGIN
-    if _REFUSED_FOR_GOOD.search(text) or _MISCONFIGURED.search(text):
+    if REFUSED_FOR_GOOD.search(text):
         return ErrorKind.OTHER
     return ErrorKind.NETWORK
