@@ -69,12 +69,26 @@ class WatchedConnection:
         self._raw = weakref.ref(opened.raw)  # a thread that looks at this must not keep a dropped connection
         self._adapter = session.adapter
         self._settings = session.settings
+        self._kept_alive = False
         self._store = session.cluster.store if session.cluster else None
 
     def open_probe(self) -> HostProbe:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
         settings = self._settings.for_monitoring(HOST_MONITORING, without=self._adapter.session_parameters)
         return HostProbe(self._adapter.probe(settings, self._host.host, self.peer))
+
+    def keep_alive(self) -> None:
+        """Turn TCP keepalive on, at the pace of the checks: it ends a connection that the server has forgotten."""
+        raw = self._raw()
+        if raw is not None and not self._kept_alive:
+            self._kept_alive = True
+            self._adapter.keep_alive(raw, self._settings, self.patience.interval, self.patience.count)
+
+    def has_heard(self, seconds: float) -> bool:
+        """Ask the operating system when data came last."""
+        raw = self._raw()
+        heard = None if raw is None else self._adapter.last_heard(raw)
+        return heard is not None and heard < seconds
 
     def give_up(self, began: float) -> None:
         """Mark the host and shut the connection's socket down, unless the call has returned."""

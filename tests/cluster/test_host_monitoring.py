@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import threading
 import time
@@ -258,6 +259,32 @@ def test_slow_logins_are_no_silence(cluster: LocalCluster, connect: Connect) -> 
     connection = connect(cluster, **QUICK)
     cluster.writer.proxy.delay(to_client=0.15)  # a login takes several round trips
     assert value(connection, "SELECT 1 FROM pg_sleep(2)") == 1
+
+
+def test_a_host_that_takes_no_new_connection_is_left_alone_while_it_is_heard_of(
+    cluster: LocalCluster, connect: Connect
+) -> None:
+    lasting, busy = connect(cluster, **QUICK), connect(cluster, **QUICK)
+    cluster.writer.proxy.refuse()
+    call = Background(value, lasting, "SELECT 1 FROM pg_sleep(2)")
+    while call.is_alive():
+        assert value(busy, "SELECT 1 FROM pg_sleep(0.05)") == 1
+    assert call.result() == 1
+
+
+def test_without_any_sign_of_life_a_host_that_refuses_is_given_up(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster, **QUICK)
+    cluster.writer.proxy.refuse()
+    with pytest.raises(psycopg.OperationalError):
+        Background(connection.execute, "SELECT pg_sleep(100)").result()
+
+
+def test_the_connection_of_a_call_that_lasts_long_is_kept_alive(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster, **QUICK)
+    with socket.socket(fileno=os.dup(connection.target_connection.fileno())) as duplicate:
+        before = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        connection.execute("SELECT pg_sleep(1)")
+        assert duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 1 != before
 
 
 # What it costs

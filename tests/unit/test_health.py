@@ -71,6 +71,9 @@ class Client:
         self.running: Sequence[float] = []
         self.given_up_at: list[float] = []
         self.given_up_after_checks = 0
+        self.kept_alive = 0
+        self.hears = False
+        self.asked_for: list[float] = []
 
     def call(self) -> float:
         began = time.monotonic()
@@ -83,6 +86,13 @@ class Client:
     def open_probe(self) -> Probe:
         self.server.opened_by.append(self)
         return Probe(self.server)
+
+    def keep_alive(self) -> None:
+        self.kept_alive += 1
+
+    def has_heard(self, seconds: float) -> bool:
+        self.asked_for.append(seconds)
+        return self.hears
 
     def give_up(self, began: float) -> None:
         assert began in self.running
@@ -290,6 +300,25 @@ def test_the_least_patient_connection_says_how_often_the_host_is_checked(
     eventually(lambda: server.checks > 5)
     assert server.limits == {QUICK.interval}
     assert connected_quick.running == []
+
+
+def test_a_host_that_another_connection_hears_from_is_not_given_up(watchers: HostWatchers, server: Server) -> None:
+    server.answers = False  # it takes no new connection, perhaps
+    client, busy = connected(watchers, server), connected(watchers, server, SLOW)
+    busy.hears = True
+    client.call()
+    eventually(lambda: len(busy.asked_for) > 3)
+    assert client.given_up_at == []
+    assert set(busy.asked_for) == {QUICK.count * QUICK.interval}
+    busy.hears = False
+    eventually(lambda: client.given_up_at)
+
+
+def test_the_operating_system_is_to_ask_too_for_calls_that_last_long(watchers: HostWatchers, server: Server) -> None:
+    client, idle = connected(watchers, server), connected(watchers, server)
+    client.call()
+    eventually(lambda: client.kept_alive)
+    assert not idle.kept_alive
 
 
 def test_a_host_that_is_given_up_is_told_once(
@@ -508,6 +537,8 @@ class Client:
     def open_probe(self): return self
     def check(self, seconds): return False
     def close(self): pass
+    def keep_alive(self): pass
+    def has_heard(self, seconds): return False
     def give_up(self, began): self.given_up.set()
 
 class Happy(Client):

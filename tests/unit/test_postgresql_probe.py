@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import Peer
-from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe, duplicate_socket
+from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
 from aws_advanced_python_wrapper.properties import Settings
 
@@ -241,49 +240,6 @@ for free in range(2):
         conninfo = f"host=h hostaddr=127.0.0.1 port={server.port} gssencmode=disable"
         done = subprocess.run([sys.executable, "-c", code, conninfo], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True"]
-
-
-# Whose socket it is
-
-
-def descriptors() -> set[str]:
-    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
-
-
-class Connection:
-    """libpq's connection, closed by another thread between two looks at its socket."""
-
-    def __init__(self, *numbers: int) -> None:
-        self._numbers = list(numbers)
-
-    @property
-    def socket(self) -> int:
-        number = self._numbers.pop(0)
-        if number < 0:
-            raise psycopg.OperationalError("the connection is closed")
-        return number
-
-
-def test_a_descriptor_that_has_changed_hands_is_left_alone() -> None:
-    before = descriptors()
-    with socket.socket() as one:
-        for numbers in [(one.fileno(), -1), (one.fileno(), one.fileno() + 1000), (-1,), (10**6,)]:
-            connection: Any = Connection(*numbers)
-            with pytest.raises((OSError, psycopg.OperationalError)):
-                duplicate_socket(connection)
-        own: Any = Connection(one.fileno(), one.fileno())
-        with duplicate_socket(own) as duplicate:
-            assert duplicate.fileno() != one.fileno()
-    assert descriptors() == before
-
-
-def test_a_descriptor_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
-    before = descriptors()
-    with (tmp_path / "file").open("w") as file:
-        connection: Any = Connection(file.fileno(), file.fileno())
-        with pytest.raises(OSError, match="non-socket"):
-            duplicate_socket(connection)
-    assert descriptors() == before
 
 
 # The adapter

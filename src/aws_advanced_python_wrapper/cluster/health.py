@@ -151,7 +151,7 @@ class HostWatcher:
             return False
 
     def _pause(self, now: float) -> float:
-        moments = [_soonest(caller, now) for caller in self._callers]
+        moments = [_soonest(caller, now) for caller in self._present()]
         if moments:
             return min(moments) - now
         if self._deserted_at is None:
@@ -167,21 +167,24 @@ class HostWatcher:
         self._silence.count(answered, time.monotonic() - began)
         overdue = self._overdue()
         if overdue:
-            self._silence.give_up(overdue)
+            self._silence.give_up(overdue, self._present())
         else:
             self._silence.end()
 
     def _interval(self) -> float:
         # That of the least patient, be their calls overdue or not: they may be before a longer one has passed.
-        with self._changed:
-            return min((caller.patience.interval for caller in self._callers), default=0.0)
+        return min((caller.patience.interval for caller in self._present()), default=0.0)
 
     def _overdue(self) -> list[Overdue]:
-        """The calls that have lasted too long. Not to be kept, since it keeps their connections."""
+        """The calls that have lasted too long."""
+        now = time.monotonic()
+        calls = ((caller, began) for caller in self._present() for began in tuple(caller.running))
+        return [(caller, began) for caller, began in calls if now >= began + caller.patience.time]
+
+    def _present(self) -> list[Caller]:
+        """The callers of this moment. Not to be kept: one that is dropped is to be collected."""
         with self._changed:
-            now = time.monotonic()
-            calls = ((caller, began) for caller in self._callers for began in tuple(caller.running))
-            return [(caller, began) for caller, began in calls if now >= began + caller.patience.time]
+            return list(self._callers)
 
     def _rest(self, until: float) -> None:
         with self._changed:

@@ -29,9 +29,10 @@ class Patience:
     disposal: float
     """How long the server's thread stays after the last connection is gone."""
 
-    def is_over(self, missed: int, silence: float) -> bool:
-        """Tell whether so many checks in a row without answer, over so many seconds, are too many."""
-        return missed >= self.count and silence >= self.count * self.interval
+    @property
+    def silence(self) -> float:
+        """For how long a server may be silent while a call is overdue."""
+        return self.count * self.interval
 
 
 class Probe(Protocol):
@@ -66,6 +67,14 @@ class Caller(Protocol):
         """Return a probe of the server; its first check connects."""
         ...
 
+    def keep_alive(self) -> None:
+        """Have the operating system ask, too, whether the other end still knows of the connection."""
+        ...
+
+    def has_heard(self, seconds: float) -> bool:
+        """Tell whether anything has come from the server in the last so many seconds, as far as is known."""
+        ...
+
     def give_up(self, began: float) -> None:
         """End the call that began at that time, if it is still running."""
         ...
@@ -91,6 +100,8 @@ class Silence:
 
     def begin(self, overdue: Sequence[Overdue]) -> None:
         """Have a probe, with the settings of one of the callers."""
+        for caller, _ in overdue:
+            caller.keep_alive()
         if self._probe is not None or not overdue:
             return
         caller, _ = overdue[next(self._turns) % len(overdue)]  # each time another's: the settings of one may be wrong
@@ -119,16 +130,25 @@ class Silence:
         elif answered is False:
             self._missed, self._seconds = self._missed + 1, self._seconds + seconds
 
-    def give_up(self, overdue: Sequence[Overdue]) -> None:
-        """End the calls of those whose patience is over."""
-        over = [(caller, began) for caller, began in overdue if caller.patience.is_over(self._missed, self._seconds)]
-        if over:
-            self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._seconds)
+    def give_up(self, overdue: Sequence[Overdue], callers: Sequence[Caller]) -> None:
+        """End the calls of those whose patience is over, unless any of the callers still hears from the server."""
+        over = [(caller, began) for caller, began in overdue if self._exceeds(caller.patience)]
+        if not over:
+            return
+        silence = min(caller.patience.silence for caller, _ in over)
+        if any(caller.has_heard(silence) for caller in callers):
+            self._tell("%s does not answer checks for %.1f s, but is heard of by the program", self._seconds)
+            self._missed, self._seconds = 0, 0.0
+            return
+        self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._seconds)
         for caller, began in over:
             try:
                 caller.give_up(began)
             except Exception as error:  # noqa: BLE001, PERF203 - one caller's trouble is none of the others'
                 logger.warning("giving up a call to %s: %s", self._address, error)
+
+    def _exceeds(self, patience: Patience) -> bool:
+        return self._missed >= patience.count and self._seconds >= patience.silence
 
     def end(self) -> None:
         """Close the probe and forget: no call is overdue any more."""

@@ -148,6 +148,17 @@ class DriverAdapter(ABC):
     def peer(self, raw: RawConnection) -> Peer | None:
         """Return where a connection leads; None if it is lost. No I/O."""
 
+    def last_heard(self, raw: RawConnection) -> float | None:
+        """Return the seconds since data came from the server last; None where nobody knows. From any thread."""
+        del raw
+        return None
+
+    def keep_alive(self, raw: RawConnection, settings: Settings, interval: float, count: int) -> None:  # noqa: B027
+        """Turn TCP keepalive on, from any thread, unless the user has said something about it.
+
+        `interval` is in seconds; after `count` probes without answer the operating system ends the connection.
+        """
+
     @abstractmethod
     def probe(self, settings: Settings, host: str, peer: Peer) -> DriverProbe:
         """Return a probe of the server at `peer`, which goes by the name `host`; its first check connects."""

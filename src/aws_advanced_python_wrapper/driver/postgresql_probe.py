@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq
 
+from aws_advanced_python_wrapper.driver.sockets import duplicate_socket
+
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverIo
@@ -105,24 +107,6 @@ class PostgresqlProbe:
             raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection")
         self._heard = True
         return True
-
-
-def duplicate_socket(pgconn: pq.abc.PGconn) -> socket.socket:
-    """Return a socket object of its own for libpq's socket, which may be closed by another thread meanwhile.
-
-    Raises OSError or psycopg.OperationalError where there is none.
-    """
-    number = pgconn.socket
-    descriptor = os.dup(number)
-    try:
-        # Closed in between, the number may already belong to another socket. A libpq connection does not open again, so
-        # one that still has this number has had it all the time.
-        if pgconn.socket != number:
-            raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
-        return socket.socket(fileno=descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
 
 
 def _unreachable(error: Exception) -> bool:

@@ -22,7 +22,8 @@ from aws_advanced_python_wrapper.driver.adapter import (
     Rows,
 )
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
-from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe, duplicate_socket
+from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
+from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, keep_alive, last_heard
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters import (
     TCP_KEEPALIVE,
@@ -150,6 +151,19 @@ class PsycopgAdapter(DriverAdapter):
         except (psycopg.Error, OSError):
             return None
         return Peer(name[0], name[1]) if isinstance(name, tuple) else Peer(str(name))
+
+    def last_heard(self, raw: RawConnection) -> float | None:
+        """Ask the socket."""
+        with contextlib.suppress(psycopg.Error, OSError), duplicate_socket(raw.pgconn) as duplicate:
+            return last_heard(duplicate)
+        return None
+
+    def keep_alive(self, raw: RawConnection, settings: Settings, interval: float, count: int) -> None:
+        """Set the socket's options, unless the user has set any, be it under libpq's names."""
+        given = {*settings.driver, *(libpqs for ours, libpqs in _KEEPALIVE.items() if settings[ours] is not None)}
+        if given.isdisjoint(_KEEPALIVE.values()):
+            with contextlib.suppress(psycopg.Error, OSError), duplicate_socket(raw.pgconn) as duplicate:
+                keep_alive(duplicate, interval, count)
 
     def probe(self, settings: Settings, host: str, peer: Peer) -> PostgresqlProbe:
         """Connect without DNS, to the same address, and without Kerberos, for which libpq would wait."""

@@ -1,0 +1,62 @@
+"""The socket of a connection, used beside the driver and from any thread."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import socket
+import sys
+from typing import Protocol
+
+# Linux, tcp_info in <linux/tcp.h>: eight bytes, then 32-bit numbers, of which the twelfth is tcpi_last_data_recv.
+_LAST_DATA_RECEIVED = slice(52, 56)
+
+_LONGEST_INTERVAL, _MOST_PROBES = 32767, 127  # what Linux takes: seconds, and a number
+
+
+class HasSocket(Protocol):
+    """A libpq connection, for example."""
+
+    @property
+    def socket(self) -> int:
+        """The number of the socket; raises the driver's error where there is none."""
+        ...
+
+
+def duplicate_socket(connection: HasSocket) -> socket.socket:
+    """Return a socket object of its own for a connection's socket, which another thread may close meanwhile.
+
+    Raises OSError or the driver's error where there is none.
+    """
+    number = connection.socket
+    descriptor = os.dup(number)
+    try:
+        # Closed in between, the number may already belong to another socket. A libpq connection does not open again, so
+        # one that still has this number has had it all the time.
+        if connection.socket != number:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
+        return socket.socket(fileno=descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def last_heard(connected: socket.socket) -> float | None:
+    """Return the seconds since data came in last; None where the operating system does not tell (TCP on Linux only)."""
+    if not hasattr(socket, "TCP_INFO") or connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED.stop)
+    return int.from_bytes(told[_LAST_DATA_RECEIVED], sys.byteorder) / 1000
+
+
+def keep_alive(connected: socket.socket, interval: float, count: int) -> None:
+    """Have the operating system ask the other end every `interval` seconds, and give up after `count` of them."""
+    if connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    seconds = min(max(1, math.ceil(interval)), _LONGEST_INTERVAL)
+    probes = min(count, _MOST_PROBES)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, number in (("TCP_KEEPINTVL", seconds), ("TCP_KEEPCNT", probes), ("TCP_KEEPIDLE", seconds)):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), number)
