@@ -132,9 +132,10 @@ def connect(cluster: LocalCluster, *, autocommit: bool = True) -> AwsWrapperConn
     return AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=autocommit)
 
 
-def test_the_table_of_parameters_shows_their_defaults() -> None:
-    rows = PARAMETER.findall(section("failover.md", "Parameters"))
-    assert len(rows) > 5
+@pytest.mark.parametrize("page", ["failover.md", "host-monitoring.md"])
+def test_the_table_of_parameters_shows_their_defaults(page: str) -> None:
+    rows = PARAMETER.findall(section(page, "Parameters"))
+    assert len(rows) >= 5
     for name, shown in rows:
         parameter = PARAMETERS[name]
         if shown in FROM_OTHER_VALUES:
