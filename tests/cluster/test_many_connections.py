@@ -15,7 +15,7 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from cluster.support import WHO, at_server, driver_threads, eventually, fresh_table, true_writer
+from cluster.support import WHO, at_server, eventually, fresh_table, true_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ async def write_until_failed_over_async(connection: Any, ledger: Ledger, number:
 
 
 def run_threads(ledger: Ledger) -> None:
-    conninfo = ledger.cluster.conninfo()
+    conninfo = ledger.cluster.conninfo(monitor_disposal_time_ms=0)
 
     def one(number: int) -> None:
         connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, autocommit=True)
@@ -111,7 +111,7 @@ def run_threads(ledger: Ledger) -> None:
 
 
 def run_tasks(ledger: Ledger) -> None:
-    conninfo = ledger.cluster.conninfo()
+    conninfo = ledger.cluster.conninfo(monitor_disposal_time_ms=0)
 
     async def one(number: int) -> None:
         connection = await AsyncAwsWrapperConnection.connect(psycopg.AsyncConnection.connect, conninfo, autocommit=True)
@@ -143,8 +143,7 @@ def test_five_hundred_connections_reach_the_new_writer_and_lose_nothing(
         run(ledger)
         large_cluster.wait_settled()
         ledger.check()
-        eventually(lambda: not driver_threads())
-        assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
+        eventually(lambda: not [one for one in threading.enumerate() if one.name.startswith(("topology ", "host "))])
         gc.collect()
         grown.append(memory())
     # The first round fills what Python keeps for later; what the second adds would be added by each.
