@@ -6,10 +6,11 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import release_resources
-from cluster.parity.sides import SIDES, Scenario, observed
+from cluster.parity.sides import SIDES, WELL, Scenario, observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # A program is told of a failover instead of the loss.
 DIFFERENT_ON_A_CLUSTER = ("connections-a_session_the_server_ends",)
+
+# Scenarios use what the newest psycopg has; an older one ends them early, on all sides alike.
+NEWEST = psycopg.__version__ >= "3.3"
 
 SUBJECTS = ("connections", "cursors", "server_cursors", "transactions", "pipelines", "copies", "pools")
 
@@ -55,6 +59,8 @@ def test_a_program_sees_the_same_on_a_cluster(
 
 def assert_same(cluster: LocalCluster, scenario: Scenario, sides: Iterable[str], *, asynchronous: bool) -> None:
     bare, *ours = (observed(name, cluster.conninfo(), scenario, asynchronous=asynchronous) for name in sides)
-    assert bare, "the scenario noted nothing"
+    if NEWEST:
+        assert len(bare) > 1, "the scenario noted nothing"
+        assert bare[-1] == (WELL,)
     for notes in ours:
         assert notes == bare

@@ -25,6 +25,8 @@ Scenario = Callable[["Side"], Coroutine[Any, Any, None]]
 SIDES: dict[str, dict[str, Any] | None] = {"bare": None, "no plugin": {"plugins": ""}, "default plugins": {}}
 """Side -> the parameters of this driver, None for psycopg itself."""
 
+WELL = "ended well"
+
 # What differs from connection to connection: addresses of objects, process ids.
 _ACCIDENTAL = re.compile(r"0x[0-9a-f]+|(?<=PID )\d+|_pg3_\w+")
 
@@ -130,7 +132,7 @@ class Side:
         except Exception as error:  # noqa: BLE001 - every error is what the program sees
             self.note("ended by", error)
         else:
-            self.note("ended well")
+            self.note(WELL)
 
     @contextmanager
     def log(self) -> Iterator[list[logging.LogRecord]]:
@@ -146,8 +148,8 @@ class Side:
                 logger.removeHandler(handler)
 
     async def play(self, scenario: Scenario) -> list[Any]:
-        """Play a scenario; returns what it noted."""
-        async with self._open:
+        """Play a scenario; returns what it noted, with the error that ended it last: an older psycopg lacks a thing."""
+        async with self.noting_errors(), self._open:
             await scenario(self)
         return self.notes
 
@@ -174,8 +176,8 @@ def _plain(value: Any) -> Any:
         state, message = value.sqlstate, value.diag.message_primary
         return type(value).__mro__, _ACCIDENTAL.sub("*", str(value)), state, message, _chain(value)
     if isinstance(value, BaseException):
-        return type(value), _ACCIDENTAL.sub("*", str(value))
-    if isinstance(value, (psycopg.BaseConnection, psycopg._cursor_base.BaseCursor)):
+        return type(value), _ACCIDENTAL.sub("*", str(value)).replace("AwsWrapper", "")
+    if isinstance(value, (psycopg.BaseConnection, psycopg.Cursor, psycopg.AsyncCursor)):
         return f"a {value.__class__.__name__}"
     if isinstance(value, list):
         return [_plain(each) for each in value]
