@@ -188,6 +188,10 @@ class Loner(Plugin):
     excludes = frozenset({"early"})
 
 
+class Nameless(Plugin):
+    excludes = frozenset({"early"})
+
+
 class Dependent(Plugin):
     code = "dependent"
     needs = frozenset({"early"})
@@ -221,6 +225,7 @@ class Selection(SignIn):
         ([Subclass, OtherFailover], "are two plugins for failover"),
         ([Loner, Early], r"loner \(Loner\) and early \(Early\) do not work together: leave one"),
         ([Early, Loner], "do not work together"),
+        ([Early, Nameless], r"early \(Early\) and Nameless \(Nameless\) do not work together"),
         ([Dependent], r"dependent \(Dependent\) needs early: add it, or leave dependent \(Dependent\) out"),
     ],
 )

@@ -79,6 +79,18 @@ def test_listeners_are_called_after_each_change_while_they_listen() -> None:
     assert seen == [first, second, None]
 
 
+def test_followers_are_told_of_changes_only_and_in_a_forked_child_too() -> None:
+    store = TopologyStore()
+    seen: list[Topology | None] = []
+    store.follow(lambda: seen.append(store.current))
+    first = store.publish(writer(2))
+    store.publish(writer(1))
+    store.wake()
+    store.after_fork()
+    second = store.publish(writer(3))
+    assert seen == [first, second]
+
+
 def test_listeners_run_without_the_lock() -> None:
     store = TopologyStore()
     others: list[Topology | None] = []
