@@ -321,6 +321,17 @@ def test_the_operating_system_is_to_ask_too_for_calls_that_last_long(watchers: H
     assert not idle.kept_alive
 
 
+def test_a_silent_probe_is_replaced_after_the_longest_interval(watchers: HostWatchers, server: Server) -> None:
+    server.answers = False
+    impatient = connected(watchers, server)
+    patient = connected(watchers, server, Patience(time=0, interval=0.1, count=3, disposal=0))
+    patient.call()
+    eventually(lambda: patient.given_up_at)
+    assert impatient.running == []
+    assert server.checks > 15
+    assert 2 <= len(server.opened_by) <= 4
+
+
 def test_a_host_that_is_given_up_is_told_once(
     watchers: HostWatchers, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

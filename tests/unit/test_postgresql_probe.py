@@ -156,11 +156,20 @@ def test_a_server_that_refuses_lives(script: Callable[[socket.socket], None], op
         assert server.connections == 3
 
 
-@pytest.mark.parametrize("script", [silent, hang_up, reset])
-def test_a_server_that_says_nothing_does_not(script: Callable[[socket.socket], None]) -> None:
+@pytest.mark.parametrize("script", [hang_up, reset])
+def test_a_server_that_hangs_up_without_a_word_shows_no_life(script: Callable[[socket.socket], None]) -> None:
     with serving(script) as server, closing(probe_of(server)) as probe:
-        assert [check(probe, 0.05) for _ in range(3)] == [False] * 3
+        assert [check(probe) for _ in range(3)] == [False] * 3
         assert server.connections == 3
+
+
+def test_a_server_that_is_silent_shows_no_life_on_one_connection_until_it_is_closed() -> None:
+    with serving(silent) as server, closing(probe_of(server)) as probe:
+        assert [check(probe, 0.05) for _ in range(3)] == [False] * 3
+        assert server.connections == 1
+        probe.close()
+        assert not check(probe, 0.05)
+        assert server.connections == 2
 
 
 def test_a_closed_port_is_no_sign_of_life() -> None:
@@ -176,10 +185,35 @@ def test_a_check_ends_at_its_deadline_however_short() -> None:
         assert time.monotonic() - began < 1.9, "libpq's own shortest limit is two seconds"
 
 
-def test_a_connection_that_is_dead_is_replaced_at_the_next_check() -> None:
+def test_an_answer_that_is_late_is_one_in_the_check_in_which_it_comes() -> None:
+    answer = threading.Semaphore(0)
+
+    def slow(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(READY)
+        while connection.recv(1000):
+            answer.acquire()
+            connection.sendall(ONE)
+            answer.acquire()
+            connection.sendall(DONE)
+
+    with serving(slow) as server, closing(probe_of(server)) as probe:
+        assert check(probe, 0.3), "it has logged in"
+        assert [check(probe, 0.05) for _ in range(3)] == [False] * 3
+        for _ in range(2):
+            answer.release()
+            assert check(probe, 0.3)
+            answer.release()
+            assert check(probe, 0.3)
+            assert not check(probe, 0.05)
+        assert server.connections == 1
+
+
+def test_a_connection_that_was_closed_is_opened_anew() -> None:
     with serving(work_once, work) as server, closing(probe_of(server)) as probe:
         assert check(probe)
         assert not check(probe, 0.05)
+        probe.close()
         assert check(probe)
         assert server.connections == 2
 

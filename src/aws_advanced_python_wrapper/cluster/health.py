@@ -160,20 +160,18 @@ class HostWatcher:
 
     def _check(self) -> None:
         """Check the server once, which takes one interval."""
-        began, interval = time.monotonic(), self._interval()
+        # At the interval of the least patient, be their calls overdue or not: they may be before a longer one ends.
+        intervals = [caller.patience.interval for caller in self._present()] or [0.0]
+        began, interval = time.monotonic(), min(intervals)
         self._silence.begin(self._overdue())
         answered = self._silence.ask(interval)
         self._rest(began + interval)
-        self._silence.count(answered, time.monotonic() - began)
+        self._silence.count(answered, time.monotonic() - began, max(intervals))
         overdue = self._overdue()
         if overdue:
             self._silence.give_up(overdue, self._present())
         else:
             self._silence.end()
-
-    def _interval(self) -> float:
-        # That of the least patient, be their calls overdue or not: they may be before a longer one has passed.
-        return min((caller.patience.interval for caller in self._present()), default=0.0)
 
     def _overdue(self) -> list[Overdue]:
         """The calls that have lasted too long."""

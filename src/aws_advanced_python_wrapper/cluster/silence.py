@@ -39,7 +39,7 @@ class Probe(Protocol):
     """A connection of the driver's own to a server."""
 
     def check(self, seconds: float) -> bool:
-        """Tell whether the server says anything within so many seconds.
+        """Tell whether the server says anything within so many seconds; what is not complete goes on in the next check.
 
         Whatever is raised means that it could not be asked, for a reason that is not the server's.
         """
@@ -96,6 +96,7 @@ class Silence:
         self._turns = itertools.count()
         self._missed = 0
         self._seconds = 0.0
+        self._probe_silent = 0.0
         self._told: set[str] = set()
 
     def begin(self, overdue: Sequence[Overdue]) -> None:
@@ -123,12 +124,18 @@ class Silence:
             return None
         return True if answered else None if time.monotonic() - began > _HELD_UP * seconds else False
 
-    def count(self, answered: bool | None, seconds: float) -> None:
-        """Count a check that took so many seconds."""
+    def count(self, answered: bool | None, seconds: float, longest: float) -> None:
+        """Count a check that took so many seconds; a probe that is silent for the longest interval is replaced.
+
+        Not sooner, so that a host is not taken for silent because another connection wants answers too soon for it.
+        """
         if answered:
             self._forget()
         elif answered is False:
             self._missed, self._seconds = self._missed + 1, self._seconds + seconds
+            self._probe_silent += seconds
+            if self._probe_silent >= longest:
+                self._close()
 
     def give_up(self, overdue: Sequence[Overdue], callers: Sequence[Caller]) -> None:
         """End the calls of those whose patience is over, unless any of the callers still hears from the server."""
@@ -156,11 +163,11 @@ class Silence:
         self._forget()
 
     def _forget(self) -> None:
-        self._missed, self._seconds = 0, 0.0
+        self._missed, self._seconds, self._probe_silent = 0, 0.0, 0.0
         self._told.clear()
 
     def _close(self) -> None:
-        probe, self._probe = self._probe, None
+        probe, self._probe, self._probe_silent = self._probe, None, 0.0
         if probe is None:
             return
         try:

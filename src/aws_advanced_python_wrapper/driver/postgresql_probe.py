@@ -37,26 +37,25 @@ class PostgresqlProbe:
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo.encode()
         self._pgconn: pq.abc.PGconn | None = None
-        self._opening: int | None = None
+        self._opening: int = pq.PollingStatus.WRITING
+        self._asked = False
         self._heard = False
 
     async def check(self, io: DriverIo, deadline: Deadline) -> bool:
         """Tell whether the server says anything before the deadline.
 
-        A connection that is still being opened then goes on being opened in the next check, if the server says
-        anything: a login that is slow is not silence. Raises OSError or the driver's error where it is this process
-        that cannot ask.
+        What is not complete then, a login or the answer to a question, goes on in the next check. Raises OSError or the
+        driver's error where it is this process that cannot ask.
         """
         self._heard = False
         try:
-            if await self._open(io, deadline):
-                await self._ask(io, deadline)
+            pgconn = self._pgconn or self._start()
+            if await self._open(io, pgconn, deadline):
+                await self._ask(io, pgconn, deadline)
         except (OSError, psycopg.Error) as error:
             self.close()
             if not self._heard and not _unreachable(error):
                 raise
-        if not self._heard:
-            self.close()
         return self._heard
 
     def close(self) -> None:
@@ -65,35 +64,31 @@ class PostgresqlProbe:
             self._pgconn.finish()
         self._pgconn = None
 
-    async def _open(self, io: DriverIo, deadline: Deadline) -> bool:
-        if self._pgconn is None:
-            self._pgconn = pq.PGconn.connect_start(self._conninfo)
-            self._opening = pq.PollingStatus.WRITING
-            self._raise_if_bad(self._pgconn)
+    def _start(self) -> pq.abc.PGconn:
+        pgconn = self._pgconn = pq.PGconn.connect_start(self._conninfo)
+        self._opening, self._asked = pq.PollingStatus.WRITING, False
+        _raise_if_bad(pgconn)
+        pgconn.nonblocking = 1
+        return pgconn
+
+    async def _open(self, io: DriverIo, pgconn: pq.abc.PGconn, deadline: Deadline) -> bool:
         while self._opening != pq.PollingStatus.OK:
-            if not await self._wait(io, self._pgconn, deadline, writing=self._opening == pq.PollingStatus.WRITING):
+            if not await self._wait(io, pgconn, deadline, writing=self._opening == pq.PollingStatus.WRITING):
                 return False
-            self._opening = self._pgconn.connect_poll()
-            self._raise_if_bad(self._pgconn)
-        self._pgconn.nonblocking = 1
+            self._opening = pgconn.connect_poll()
+            _raise_if_bad(pgconn)
         return True
 
-    def _raise_if_bad(self, pgconn: pq.abc.PGconn) -> None:
-        if pgconn.status == pq.ConnStatus.BAD:
-            raise psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip())
-
-    async def _ask(self, io: DriverIo, deadline: Deadline) -> None:
-        pgconn = self._pgconn
-        if pgconn is None:
-            return
-        pgconn.send_query(b"SELECT 1")
+    async def _ask(self, io: DriverIo, pgconn: pq.abc.PGconn, deadline: Deadline) -> None:
+        if not self._asked:
+            pgconn.send_query(b"SELECT 1")
+            self._asked = True
         while pgconn.is_busy() or pgconn.get_result() is not None:
-            if not pgconn.is_busy():
-                continue
-            if not await self._wait(io, pgconn, deadline, writing=False):
-                self.close()  # what is still to come would be taken for the answer to the next question
-                return
-            pgconn.consume_input()
+            if pgconn.is_busy():
+                if not await self._wait(io, pgconn, deadline, writing=False):
+                    return
+                pgconn.consume_input()
+        self._asked = False
 
     async def _wait(self, io: DriverIo, pgconn: pq.abc.PGconn, deadline: Deadline, *, writing: bool) -> bool:
         if not await io.wait_socket(pgconn.socket, writing=writing, timeout=deadline.remaining()):
@@ -107,6 +102,11 @@ class PostgresqlProbe:
             raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection")
         self._heard = True
         return True
+
+
+def _raise_if_bad(pgconn: pq.abc.PGconn) -> None:
+    if pgconn.status == pq.ConnStatus.BAD:
+        raise psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip())
 
 
 def _unreachable(error: Exception) -> bool:
