@@ -20,10 +20,11 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, errors
 from aws_advanced_python_wrapper.cluster.selectors import SELECTORS
+from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.local import LocalCluster
 from aws_advanced_python_wrapper.local.command import parser
 from aws_advanced_python_wrapper.local.instance import ProxyControls
-from aws_advanced_python_wrapper.parameters import FAILOVER_MODE, PARAMETERS
+from aws_advanced_python_wrapper.parameters import FAILOVER_MODE, PARAMETERS, PLUGINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +153,16 @@ def test_the_modes_and_strategies_exist() -> None:
         assert FAILOVER_MODE.read(mode.replace("_", "-")) == mode
     (strategies,) = re.findall(r"how a reader is chosen: (.*) \|", section("failover.md", "Parameters"))
     assert re.findall(r"`(\w+)`", strategies) == list(SELECTORS)
+
+
+def test_the_plugins_exist_under_all_their_names() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (`.*?) \|", page, re.MULTILINE)
+    assert len(rows) > 3
+    for code, others in rows:
+        for name in (code, *re.findall(r"`(\w+)`", others)):
+            assert [plugin.code for plugin in plugin_classes([name], sort=True)] == [code]
+    assert f"you get `{','.join(PLUGINS.default)}`" in page
 
 
 def test_the_commands_exist() -> None:
