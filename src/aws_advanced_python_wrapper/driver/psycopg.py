@@ -223,14 +223,12 @@ class PsycopgAdapter(DriverAdapter):
         return isinstance(value, _CURSORS)
 
     def cancel(self, raw: RawConnection) -> None:
-        """Cancel within a limit of half a minute where libpq can (17 and newer).
+        """Cancel within psycopg's limit of half a minute, where libpq is new enough to have one (17).
 
-        Its older way waits for a frozen host for ever, and psycopg lets no other thread of the program run meanwhile.
+        The older way waits for a frozen host for ever, and lets no other thread of the program run meanwhile.
         """
-        if isinstance(raw, psycopg.Connection) and hasattr(raw, "cancel_safe"):
-            raw.cancel_safe()
-        else:
-            raw.cancel()
+        limited: Callable[[RawConnection], None] | None = getattr(psycopg.Connection, "cancel_safe", None)
+        raw.cancel() if limited is None else limited(raw)  # it needs nothing of the blocking flavour
 
     def pool_of(self, raw: RawConnection) -> Any:
         """psycopg_pool leaves a mark on what it has lent."""
