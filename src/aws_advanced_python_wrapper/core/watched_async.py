@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from aws_advanced_python_wrapper.core.answers import Facade, StaleCursor
 from aws_advanced_python_wrapper.core.watched import _END, Block, _On
+from aws_advanced_python_wrapper.errors import FailoverSuccessError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
@@ -67,10 +68,11 @@ class WatchedBlock(Block[Any]):
         self._restore()
         try:
             suppressed = bool(await self._call(self._block.__aexit__, kind, error, traceback))
+            await self._settle(error, suppressed)
+        except FailoverSuccessError as outcome:
+            raise self._unresolved() from outcome.__cause__
         finally:
             self._look_for_rows()
-        if (loss := self._loss(error)) is not None and not suppressed:
-            await self._session.recover(_On(self._raw, self._block.__aexit__), loss)
         return suppressed
 
     async def _call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:

@@ -115,6 +115,11 @@ class DriverAdapter(ABC):
         """Make one of our errors that is also an instance of the driver's class of the same kind."""
         return driver_class(error_class, matching(error_class, self.errors))(message)
 
+    def loss(self) -> Exception:
+        """Make the driver's error for a connection that is found to be lost."""
+        error: Exception = self.errors.OperationalError("the connection is lost")
+        return error
+
     @property
     @abstractmethod
     def parameters(self) -> frozenset[str]:
