@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,13 @@ from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from cluster.in_loop import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
+
+
+def uvloop() -> Any:
+    return pytest.importorskip("uvloop", reason="uvloop is not installed: it has no wheel for this Python")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +33,12 @@ def _is_the_same(item: pytest.Item) -> bool:
     here = item.path.parent == Path(__file__).parent
     foreign = getattr(item, "function", _is_the_same).__module__.startswith("cluster.")
     return here and foreign and "connect" not in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def play(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Return `asyncio.run`, and then the same of the other event loop that programs use."""
+    return asyncio.run if request.param == "asyncio" else uvloop().run
 
 
 @pytest.fixture

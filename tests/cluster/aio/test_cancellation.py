@@ -16,9 +16,11 @@ from aws_advanced_python_wrapper.cluster.host import HostAvailability
 from cluster.support import WHO, at_server, eventually, true_writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
+
+    Play = Callable[[Coroutine[Any, Any, Any]], Any]
 
 NAME = "cancelled"
 OURS = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{NAME}'"
@@ -111,7 +113,7 @@ CALLS: dict[str, Callable[[Any], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_that_is_cancelled_leaves_the_connection_as_it_was(cluster: LocalCluster, call: str) -> None:
+def test_a_call_that_is_cancelled_leaves_the_connection_as_it_was(cluster: LocalCluster, play: Play, call: str) -> None:
     async def scenario() -> None:
         async with opened(cluster) as connection:
             before = connection.target_connection
@@ -123,11 +125,11 @@ def test_a_call_that_is_cancelled_leaves_the_connection_as_it_was(cluster: Local
             assert await who(connection) == cluster.writer.name
             assert unavailable(connection) == []
 
-    asyncio.run(scenario())
+    play(scenario())
     eventually(lambda: connections(cluster) == 0)
 
 
-def test_a_call_to_a_frozen_host_that_is_cancelled_marks_no_host(cluster: LocalCluster) -> None:
+def test_a_call_to_a_frozen_host_that_is_cancelled_marks_no_host(cluster: LocalCluster, play: Play) -> None:
     async def scenario() -> None:
         async with opened(cluster, topology_refresh_ms=60000) as connection:
             cluster.writer.proxy.blackhole()
@@ -140,14 +142,14 @@ def test_a_call_to_a_frozen_host_that_is_cancelled_marks_no_host(cluster: LocalC
             assert call.cancelled()
             assert unavailable(connection) == []
 
-    asyncio.run(scenario())
+    play(scenario())
 
 
 # Moments of a failover, in seconds: the connection to the same healthy writer is soon there again.
 MOMENTS = [number / 1000 for number in range(40)]
 
 
-def test_a_failover_that_is_cancelled_at_any_moment_leaves_nothing_behind(cluster: LocalCluster) -> None:
+def test_a_failover_that_is_cancelled_at_any_moment_leaves_nothing_behind(cluster: LocalCluster, play: Play) -> None:
     async def end_backend(connection: Any) -> None:
         end = f"SELECT pg_terminate_backend({connection.info.backend_pid}, 20000)"
         host = connection._session.host.host
@@ -168,13 +170,15 @@ def test_a_failover_that_is_cancelled_at_any_moment_leaves_nothing_behind(cluste
                 await in_thread(eventually, lambda: connections(cluster) == 1)
             return outcomes
 
-    outcomes = asyncio.run(scenario())
+    outcomes = play(scenario())
     assert asyncio.CancelledError in outcomes
     assert len(outcomes) == 2, "the moments should reach from before the failover to after it"
     eventually(lambda: connections(cluster) == 0)
 
 
-def test_a_failover_of_one_task_goes_on_when_another_one_that_waits_for_it_is_cancelled(cluster: LocalCluster) -> None:
+def test_a_failover_of_one_task_goes_on_when_another_one_that_waits_for_it_is_cancelled(
+    cluster: LocalCluster, play: Play
+) -> None:
     async def scenario() -> None:
         async with opened(cluster, application_name="sleeps on") as connection:
             first, second = (asyncio.ensure_future(connection.execute("SELECT pg_sleep(60)")) for _ in range(2))
@@ -191,7 +195,7 @@ def test_a_failover_of_one_task_goes_on_when_another_one_that_waits_for_it_is_ca
                 await first
             assert await who(connection) == true_writer(cluster)
 
-    asyncio.run(scenario())
+    play(scenario())
 
 
 async def open_and_close(cluster: LocalCluster) -> None:
@@ -199,7 +203,7 @@ async def open_and_close(cluster: LocalCluster) -> None:
         pass
 
 
-def test_connecting_can_be_cancelled_at_any_moment(cluster: LocalCluster) -> None:
+def test_connecting_can_be_cancelled_at_any_moment(cluster: LocalCluster, play: Play) -> None:
     async def scenario() -> set[type[BaseException | None]]:
         began = time.monotonic()
         await open_and_close(cluster)
@@ -210,13 +214,15 @@ def test_connecting_can_be_cancelled_at_any_moment(cluster: LocalCluster) -> Non
             outcomes.add(type(await cancelled_after(number * step, open_and_close(cluster))))
         return outcomes
 
-    assert asyncio.run(scenario()) == {asyncio.CancelledError, type(None)}, (
+    assert play(scenario()) == {asyncio.CancelledError, type(None)}, (
         "the moments should reach from the beginning to after the end"
     )
     eventually(lambda: connections(cluster) == 0)
 
 
-def test_a_cancelled_failover_that_finds_no_host_is_made_up_for_at_the_next_call(cluster: LocalCluster) -> None:
+def test_a_cancelled_failover_that_finds_no_host_is_made_up_for_at_the_next_call(
+    cluster: LocalCluster, play: Play
+) -> None:
     async def scenario() -> None:
         async with opened(cluster, failover_timeout_sec=600) as connection:
             for instance in cluster.instances:
@@ -228,10 +234,12 @@ def test_a_cancelled_failover_that_finds_no_host_is_made_up_for_at_the_next_call
                 await connection.cursor().execute("SELECT 1")
             assert await who(connection) == true_writer(cluster)
 
-    asyncio.run(scenario())
+    play(scenario())
 
 
-def test_a_block_that_is_cancelled_ends_with_the_cancellation_although_its_host_is_lost(cluster: LocalCluster) -> None:
+def test_a_block_that_is_cancelled_ends_with_the_cancellation_although_its_host_is_lost(
+    cluster: LocalCluster, play: Play
+) -> None:
     async def scenario() -> None:
         async with opened(cluster, failover_timeout_sec=600) as connection:
 
@@ -245,4 +253,4 @@ def test_a_block_that_is_cancelled_ends_with_the_cancellation_although_its_host_
             error = await cancelled_after(1, block())
             assert isinstance(error, asyncio.CancelledError)
 
-    asyncio.run(scenario())
+    play(scenario())
