@@ -257,6 +257,8 @@ class FakeConnection:
         self.closed = False
         self.in_transaction = 0
         self._read_only = False
+        self._wants_read_only = False
+        self.pipelined = False
         self._lost = False
         self._waiting: list[Gate] = []
         self._lock = threading.Lock()
@@ -284,6 +286,25 @@ class FakeConnection:
         self.execute("BEGIN")
         yield self
         self.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[FakePipeline]:
+        """Have rows fetched over the network. Blocking flavour only."""
+        self.pipelined = True
+        try:
+            yield FakePipeline(self)
+        finally:
+            self.pipelined = False
+
+    @property
+    def read_only(self) -> bool:
+        return self._wants_read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        if self.pipelined:
+            self.execute("SYNC")
+        self._wants_read_only = value
 
     def close(self) -> Any:
         return self._flavoured(self._close())
@@ -353,6 +374,17 @@ class FakeConnection:
 
     def __repr__(self) -> str:
         return f"<FakeConnection to {self.host.host_id}>"
+
+
+class FakePipeline:
+    """What `pipeline` gives to the program."""
+
+    def __init__(self, connection: FakeConnection) -> None:
+        self.connection: Any = connection
+        self._raw = connection
+
+    def sync(self) -> Any:
+        return self._raw.execute("SYNC")
 
 
 class FakeCursor:
@@ -446,7 +478,10 @@ class FakeAdapter(DriverAdapter):
     package = "support"
     connection_calls = frozenset({"tpc_begin"})
     cursor_calls = frozenset({"scroll"})
-    blocks = frozenset({"transaction"})
+    blocks = frozenset({"transaction", "pipeline"})
+    block_calls = frozenset({"sync"})
+    row_modes = frozenset({"pipeline"})
+    setters = frozenset({"read_only"})
     row_sources = frozenset({"stream"})
     session_parameters = frozenset({"options"})
 
@@ -501,9 +536,15 @@ class FakeAdapter(DriverAdapter):
     def connection_of(self, owner: Any) -> Any:
         return owner.connection if isinstance(owner, FakeCursor) else owner
 
-    def rows_are_local(self, raw: FakeCursor) -> bool:
-        del raw
-        return True
+    def rows_are_local(self, raw: Any) -> bool:
+        return not (isinstance(raw, FakeCursor) and raw.connection.pipelined)
+
+    def pool_of(self, raw: FakeConnection) -> Any:
+        return getattr(raw, "pool", None)
+
+    def lend(self, entered: Any, connection: Any) -> None:
+        if isinstance(entered, FakePipeline):
+            entered.connection = connection
 
     def is_raw_cursor(self, value: Any) -> bool:
         return isinstance(value, FakeCursor)

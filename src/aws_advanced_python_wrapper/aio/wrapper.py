@@ -198,9 +198,12 @@ class AsyncAwsWrapperConnection(AsyncFacade):
         """This connection: psycopg's objects with adapters all have one."""
         return self
 
+    @property
+    def _raw(self) -> RawConnection:
+        return self._session.raw
+
     def __getattr__(self, name: str) -> Any:
-        session = self._session
-        return self._answer(session.raw, name, session.adapter.connection_calls)
+        return self._answer(name, self._session.adapter.connection_calls)
 
     def _ours(self, value: Any) -> Any:
         session = self._session
@@ -360,4 +363,4 @@ class AsyncAwsWrapperCursor(AsyncFacade):
 
 
 def _answer_of_cursor(cursor: AsyncAwsWrapperCursor, name: str) -> Any:
-    return cursor._answer(cursor._raw, name, cursor._session.adapter.cursor_calls)  # noqa: SLF001
+    return cursor._answer(name, cursor._session.adapter.cursor_calls)  # noqa: SLF001

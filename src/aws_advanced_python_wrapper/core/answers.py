@@ -22,6 +22,8 @@ class Facade:
     __slots__ = ()
 
     _session: Session
+    _raw: Any
+    """The driver's object; that of a connection changes with a failover."""
     connection: Any
     """The connection that the program holds."""
 
@@ -45,21 +47,25 @@ class Facade:
         """Tell whether a method of the program's may touch the network."""
         return True
 
-    def _answer(self, raw: Any, name: str, calls: frozenset[str]) -> Any:
-        """Return an attribute of the driver's object `raw`, watched if it touches the network now or later."""
+    def _answer(self, name: str, calls: frozenset[str]) -> Any:
+        """Return an attribute of the driver's object, watched if it touches the network now or later."""
+        raw, session = self._raw, self._session
         value = getattr(raw, name)
-        session = self._session
         adapter = session.adapter
         if name in calls or (_is_the_programs_own(value, raw, adapter) and self._may_wait(value)):
             return self._watched(value)
         if name in adapter.blocks:
-            moved = self._rows_moved if name in adapter.row_modes else None
-            return lambda *args, **kwargs: self._block_class(
-                session, self.connection, partial(value, *args, **kwargs), moved
-            )
+            return partial(self._block, name)
         if name in adapter.row_sources:
             return lambda *args, **kwargs: self._watched_rows(session, value(*args, **kwargs), self._ours)
         return self._ours(value)
+
+    def _block(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        def make() -> Any:
+            return getattr(self._raw, name)(*args, **kwargs)
+
+        moved = self._rows_moved if name in self._session.adapter.row_modes else None
+        return self._block_class(self._session, self.connection, make, moved)
 
 
 def _is_the_programs_own(value: Any, raw: Any, adapter: DriverAdapter) -> bool:
