@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Two commands for a fresh machine that has only Python 3.10 or newer with pip and venv.
+"""Commands for a fresh machine that has only Python 3.10 or newer with pip and venv.
 
-    python3 dev.py demo     watch a program live through two failovers of a real PostgreSQL cluster
-    python3 dev.py test     run every check: style, types, layers, unit tests, cluster tests
+    python3 dev.py demo             watch a program live through two failovers of a real PostgreSQL cluster
+    python3 dev.py test             run every check: style, types, layers, unit tests, cluster tests
+    python3 dev.py psycopg-suite    run psycopg's own tests on psycopg and through this driver, and compare
 
 Everything is installed into the folder ``.venv`` beside this file and nowhere else.
 """
@@ -34,12 +35,15 @@ def main() -> int:
     commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
     test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
     test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
+    commands.add_parser("psycopg-suite", help="compare psycopg's own tests, also --help", add_help=False)
     options, arguments = parser.parse_known_args()
     if sys.version_info < (3, 10):
         parser.error(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     install(VENV, development_requirements())
     if options.command == "demo":
         return run_demo(arguments)
+    if options.command == "psycopg-suite":
+        return run([python(VENV), "-m", "psycopg_suite", *arguments], PYTHONPATH=str(ROOT / "tests"))
     return run_checks(fast=options.fast, arguments=arguments)
 
 
@@ -105,8 +109,9 @@ def with_the_oldest_psycopg() -> dict[str, list[str | Path]]:
     return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", "tests/cluster/test_failover.py"]}
 
 
-def run(command: Sequence[str | Path]) -> int:
-    return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, env=environment()).returncode
+def run(command: Sequence[str | Path], **variables: str) -> int:
+    variables = {**environment(), **variables}
+    return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, env=variables).returncode
 
 
 def environment() -> dict[str, str]:

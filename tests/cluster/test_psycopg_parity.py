@@ -6,11 +6,10 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import release_resources
-from cluster.parity.sides import SIDES, WELL, Scenario, observed
+from cluster.parity.sides import SIDES, VERSION, WELL, Scenario, observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 DIFFERENT_ON_A_CLUSTER = ("connections-a_session_the_server_ends",)
 
 # Scenarios use what the newest psycopg has; an older one ends them early, on all sides alike.
-NEWEST = psycopg.__version__ >= "3.3"
+NEWEST = VERSION >= (3, 3)
 
 SUBJECTS = ("connections", "cursors", "server_cursors", "transactions", "pipelines", "copies", "pools")
 

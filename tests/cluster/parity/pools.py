@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import psycopg_pool
 
+from cluster.parity.sides import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -132,7 +134,7 @@ async def configuring_and_resetting(side: Side) -> None:
 
 
 async def closing_returns(side: Side) -> None:
-    if psycopg.__version__ < "3.3":
+    if VERSION < (3, 3):
         return  # the pool takes no connection class but psycopg's own
     async with _pool(side, _classes(side)[0], max_size=1, close_returns=True) as pool:
         connection = await side.call(pool.getconn)

@@ -26,6 +26,7 @@ SIDES: dict[str, dict[str, Any] | None] = {"bare": None, "no plugin": {"plugins"
 """Side -> the parameters of this driver, None for psycopg itself."""
 
 WELL = "ended well"
+VERSION = tuple(map(int, psycopg.__version__.split(".")[:2]))
 
 # What differs from connection to connection: addresses of objects, process ids.
 _ACCIDENTAL = re.compile(r"0x[0-9a-f]+|(?<=PID )\d+|_pg3_\w+")
