@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
+import psycopg
 import psycopg_pool
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper import (
+    AwsWrapperConnection,
+    FailoverFailedError,
+    FailoverSuccessError,
+    release_resources,
+)
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from cluster.support import WHO, true_writer, value
+from aws_advanced_python_wrapper.cluster.host import HostRole
+from cluster.support import WHO, fresh_table, true_writer, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +80,47 @@ def test_a_pool_that_checks_its_connections_hands_out_none_that_is_lost(cluster:
         for _ in range(4):
             with pool.connection() as connection:
                 assert value(connection, WHO) == true_writer(cluster)
+
+
+def test_a_connection_that_found_no_host_is_returned_in_peace(cluster: LocalCluster) -> None:
+    our_class = cast("Any", AwsWrapperConnection)
+    settings = {**SETTINGS, "failover_timeout_sec": 1}
+    options: dict[str, Any] = {"min_size": 1, "max_size": 1, "open": False}
+    with psycopg_pool.ConnectionPool(
+        cluster.conninfo(), connection_class=our_class, kwargs=settings, **options
+    ) as pool:
+        pool.wait()
+        for instance in cluster.instances:
+            instance.proxy.refuse()
+            instance.proxy.reset()
+        with pytest.raises(FailoverFailedError), pool.connection() as connection:
+            connection.execute("SELECT 1")
+        for instance in cluster.instances:
+            instance.proxy.accept()
+        with pool.connection() as connection:
+            assert value(connection, WHO) == true_writer(cluster)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, psycopg.__version__.split(".")[:2])) < (3, 3), reason="close_returns came with psycopg 3.3"
+)
+def test_a_connection_that_is_replaced_while_it_lives_is_not_returned_to_the_pool(cluster: LocalCluster) -> None:
+    table = fresh_table(cluster, "written_by_a_pool")
+    reader = cluster.conninfo(cluster.readers[0].host)
+    options: dict[str, Any] = {"min_size": 1, "max_size": 1, "open": False, "close_returns": True}
+    our_class = cast("Any", AwsWrapperConnection)
+    with psycopg_pool.ConnectionPool(reader, connection_class=our_class, kwargs=SETTINGS, **options) as pool:
+        connection: Any = pool.getconn()
+        # As if this reader had been the writer when the connection was opened.
+        connection._session.host = replace(connection._session.host, role=HostRole.WRITER)
+        lost = connection.target_connection
+        with pytest.raises(FailoverSuccessError):
+            connection.execute(f"INSERT INTO {table} VALUES (1)")
+        assert lost.closed
+        connection.close()
+        with pool.connection() as again:
+            assert again is connection
+            assert value(again, WHO) == true_writer(cluster)
 
 
 def test_a_pool_of_asyncio_connections_goes_on_after_a_failover(cluster: LocalCluster) -> None:

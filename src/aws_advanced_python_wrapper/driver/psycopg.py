@@ -185,7 +185,7 @@ class PsycopgAdapter(DriverAdapter):
         """
         if await io.acquire(raw.lock, _LOCK_TIMEOUT):
             try:
-                await io.call(raw.close)
+                raw.pgconn.finish()  # not raw.close, which may give it back to a pool
             finally:
                 raw.lock.release()
 
