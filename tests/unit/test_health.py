@@ -16,7 +16,7 @@ import pytest
 
 from aws_advanced_python_wrapper.cluster import health
 from aws_advanced_python_wrapper.cluster.health import HostWatchers
-from aws_advanced_python_wrapper.cluster.silence import Patience
+from aws_advanced_python_wrapper.cluster.silence import Patience, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -207,11 +207,31 @@ def test_newcomers_like_the_others_do_not_wake_the_thread(
         return look(self, now)
 
     monkeypatch.setattr(health.HostWatcher, "_pause", counted)
-    clients = [connected(watchers, server, SLOW) for _ in range(100)]
+    clients = []
+    for _ in range(20):
+        clients.append(connected(watchers, server, SLOW))
+        time.sleep(0.002)
     for client in clients[1:]:
         watchers.leave(ADDRESS, client)
-    time.sleep(0.05)
+        time.sleep(0.002)
     assert next(looks) <= 2
+
+
+def test_a_thread_without_time_to_wait_rests_all_the_same(
+    watchers: HostWatchers, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()
+    look = health.HostWatcher._pause
+
+    def counted(self: health.HostWatcher, now: float) -> float:
+        next(looks)
+        return look(self, now)
+
+    monkeypatch.setattr(health.HostWatcher, "_pause", counted)
+    client = connected(watchers, server, Patience(time=0, interval=5, count=1, disposal=0))
+    time.sleep(0.1)
+    assert next(looks) <= 2
+    assert client.given_up_at == []
 
 
 # When a host is given up
@@ -346,6 +366,19 @@ def test_a_host_that_is_given_up_is_told_once(
     assert (server.most_probes, len(threads())) == (1, 1)
 
 
+def test_a_single_check_is_not_several_however_long_it_took(server: Server) -> None:
+    client = Client(server)
+    overdue = [(client, client.call())]
+    silence = Silence(ADDRESS)
+    silence.begin(overdue)
+    for number in range(QUICK.count):
+        silence.give_up(overdue, [client])
+        assert client.given_up_at == [], f"after {number} checks"
+        silence.count(False, 1000.0, QUICK.interval)
+    silence.give_up(overdue, [client])
+    assert client.given_up_at
+
+
 def test_who_waits_again_is_given_up_again(watchers: HostWatchers, server: Server) -> None:
     server.answers = False
     client = connected(watchers, server)
@@ -461,6 +494,12 @@ def test_one_thread_for_each_host(watchers: HostWatchers, server: Server) -> Non
     eventually(lambda: not threads())
 
 
+def test_the_thread_ends_as_soon_as_the_last_connection_has_left(watchers: HostWatchers, server: Server) -> None:
+    client = connected(watchers, server, Patience(time=60, interval=60, count=1, disposal=0))
+    watchers.leave(ADDRESS, client)
+    eventually(lambda: not threads())
+
+
 def test_the_thread_stays_for_a_while_after_the_last_connection(watchers: HostWatchers, server: Server) -> None:
     staying = Patience(QUICK.time, QUICK.interval, QUICK.count, disposal=0.3)
     one, another = connected(watchers, server, staying), connected(watchers, server)
@@ -506,6 +545,16 @@ def test_after_all_have_been_ended_connections_may_join_again(watchers: HostWatc
     eventually(lambda: client.given_up_at)
 
 
+def test_a_thread_that_ends_late_does_not_end_its_successor(watchers: HostWatchers, server: Server) -> None:
+    client = connected(watchers, server)
+    before = watchers._watchers[ADDRESS]
+    watchers.clear()
+    watchers.join(ADDRESS, client)
+    with watchers._lock:
+        before.stop()
+    assert repr(watchers) == f"<HostWatchers ['{ADDRESS}']>"
+
+
 def test_leaving_a_host_that_is_not_watched_does_nothing(watchers: HostWatchers, server: Server) -> None:
     watchers.leave(ADDRESS, Client(server))
     assert repr(watchers) == "<HostWatchers []>"
@@ -528,11 +577,20 @@ def test_a_process_without_room_for_a_thread_works_unwatched(
     eventually(lambda: client.given_up_at)
 
 
-def test_times_without_end_are_no_trouble(watchers: HostWatchers, server: Server) -> None:
-    connected(watchers, server, Patience(time=1e15, interval=1e15, count=1, disposal=1e15))
-    connected(watchers, server, Patience(time=1e15, interval=1e15, count=1, disposal=1e15), "10.0.0.2:5432")
-    time.sleep(0.02)
-    assert len(threads()) == 2
+def test_times_without_end_are_no_trouble(
+    watchers: HostWatchers, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    endless = Patience(time=1e15, interval=1e15, count=1, disposal=1e15)
+    waiting = connected(watchers, server, endless)
+    leaving = connected(watchers, server, endless, "10.0.0.2:5432")
+    watchers.leave("10.0.0.2:5432", leaving)
+    checking = Client(server, Patience(time=0, interval=1e15, count=1, disposal=0))
+    checking.call()
+    watchers.join("10.0.0.3:5432", checking)
+    eventually(lambda: server.checks)
+    time.sleep(0.05)
+    assert len(threads()) == 3
+    assert (waiting.running, caplog.records) == ([], [])
 
 
 def test_a_forked_child_starts_clean() -> None:

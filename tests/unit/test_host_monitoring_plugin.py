@@ -263,6 +263,29 @@ def test_dropping_the_last_connection_ends_the_thread(flavour: Flavour, cluster:
     flavour.run(scenario())
 
 
+def test_what_is_watched_keeps_no_connection(flavour: Flavour, cluster: FakeCluster) -> None:
+    async def scenario() -> None:
+        session = await connected(flavour, cluster)
+        (plugin,) = session.plugins
+        assert isinstance(plugin, HostMonitoringPlugin)
+        watched_connection, raw = plugin._watched, weakref.ref(session.raw)
+        cluster.network.opened.clear()
+        cluster[1].connections.clear()
+        gc.collect()
+        gc.disable()
+        try:
+            del session, plugin
+            assert raw() is None
+        finally:
+            gc.enable()
+        assert watched_connection
+        assert not watched_connection.has_heard(1e9)
+        watched_connection.keep_alive()
+        watched_connection.give_up(1.0)
+
+    flavour.run(scenario())
+
+
 def test_after_release_resources_the_next_call_is_watched_again(flavour: Flavour, cluster: FakeCluster) -> None:
     async def scenario() -> None:
         session = await connected(flavour, cluster)

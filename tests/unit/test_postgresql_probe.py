@@ -312,3 +312,8 @@ def test_psycopgs_own_arguments_are_not_for_a_probe() -> None:
     given = settings("host=h user=u sslmode=disable").with_driver(autocommit=True, prepare_threshold=None)
     with serving(work) as server, closing(adapter().probe(given, "h", Peer("127.0.0.1", server.port))) as probe:
         assert run(probe.check(BlockingIo(), Deadline.after(5)))
+
+
+def test_a_probe_does_not_wait_for_kerberos() -> None:
+    probe = adapter().probe(settings("host=h gssencmode=prefer"), "h", Peer("10.0.0.1", 5432))
+    assert b"gssencmode=disable" in probe._conninfo.split()
