@@ -87,7 +87,7 @@ class InLoop:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
-        if inspect.isroutine(value) and not name.endswith("_factory"):
+        if callable(value) and not isinstance(value, (type, *ASYNCHRONOUS)) and not name.endswith("_factory"):
             return lambda *args, **kwargs: self._thread.call(value, *args, **kwargs)
         return self._thread.adapted(value)
 
