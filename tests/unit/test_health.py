@@ -217,7 +217,7 @@ def test_newcomers_like_the_others_do_not_wake_the_thread(
     assert next(looks) <= 2
 
 
-def test_a_thread_without_time_to_wait_rests_all_the_same(
+def test_a_thread_that_looks_for_short_calls_rests_for_an_interval(
     watchers: HostWatchers, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = itertools.count()
@@ -228,7 +228,7 @@ def test_a_thread_without_time_to_wait_rests_all_the_same(
         return look(self, now)
 
     monkeypatch.setattr(health.HostWatcher, "_pause", counted)
-    client = connected(watchers, server, Patience(time=0, interval=5, count=1, disposal=0))
+    client = connected(watchers, server, Patience(time=0.001, interval=5, count=1, disposal=0))
     time.sleep(0.1)
     assert next(looks) <= 2
     assert client.given_up_at == []
@@ -496,6 +496,7 @@ def test_one_thread_for_each_host(watchers: HostWatchers, server: Server) -> Non
 
 def test_the_thread_ends_as_soon_as_the_last_connection_has_left(watchers: HostWatchers, server: Server) -> None:
     client = connected(watchers, server, Patience(time=60, interval=60, count=1, disposal=0))
+    eventually(lambda: watchers._watchers[ADDRESS]._wakes_at > time.monotonic())
     watchers.leave(ADDRESS, client)
     eventually(lambda: not threads())
 
