@@ -421,3 +421,37 @@ async def waiting_for_a_generator(side: Side) -> None:
 
     await side.attempt(connection.wait, simple())
     side.note(connection.pgconn.transaction_status == pq.TransactionStatus.IDLE)
+
+
+async def adapters_know_the_connection(side: Side) -> None:
+    connection = await side.connect()
+    cursor = connection.cursor()
+    for context in (connection, cursor):
+        transformer = psycopg.adapt.Transformer(context)
+        side.note(transformer.connection is connection, transformer.adapters is context.adapters)
+        dumper = psycopg.types.string.StrDumper(str, context)
+        side.note(dumper.connection is connection, dumper.quote("it's"))
+
+
+async def nothing_is_left_behind(side: Side) -> None:
+    counts = []
+    for _ in range(4):
+        connection = await side.result(_dropped(side))
+        async with side.within(connection):
+            async with side.within(connection.transaction()), side.within(connection.cursor()) as cursor:
+                await side.call(cursor.execute, "SELECT generate_series(1, 3)")
+                side.note([row async for row in side.each(cursor)])
+                async with side.within(cursor.copy("COPY (SELECT 1) TO stdout")) as copied:
+                    side.note([bytes(block) async for block in side.each(copied)])
+            async with side.within(connection.pipeline()):
+                await side.attempt(side.rows, connection, "SELECT 1")
+            side.note([row async for row in side.each(connection.cursor().stream("SELECT 1"))])
+        del connection, cursor, copied
+        gc.collect()
+        counts.append(len([thing for thing in gc.get_objects() if _is_of_a_driver(thing)]))
+    side.note(len(set(counts[1:])))
+
+
+def _is_of_a_driver(thing: Any) -> bool:
+    module = str(type(thing).__module__)
+    return module.partition(".")[0] == "psycopg" or module.endswith((".wrapper", ".watched", ".session"))
