@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
@@ -42,12 +43,12 @@ def message(kind: bytes, body: bytes) -> bytes:
 class Server:
     """Hands each connection to the next script, the last one to all that follow."""
 
-    def __init__(self, *scripts: Callable[[socket.socket], None]) -> None:
+    def __init__(self, *scripts: Callable[[socket.socket], None], listener: socket.socket | None = None) -> None:
         self.scripts = list(scripts)
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._stack = ExitStack()
-        self.port: int = self._listener.getsockname()[1]
+        self.port: Any = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -77,8 +78,8 @@ def _play(script: Callable[[socket.socket], None], connection: socket.socket) ->
 
 
 @contextmanager
-def serving(*scripts: Callable[[socket.socket], None]) -> Iterator[Server]:
-    server = Server(*scripts)
+def serving(*scripts: Callable[[socket.socket], None], listener: socket.socket | None = None) -> Iterator[Server]:
+    server = Server(*scripts, listener=listener)
     try:
         yield server
     finally:
@@ -306,6 +307,23 @@ def test_a_probe_goes_to_the_peer_whatever_dns_says() -> None:
         probe = adapter().probe(given, "no.such.host.invalid", Peer("127.0.0.1", server.port))
         with closing(probe):
             assert run(probe.check(BlockingIo(), Deadline.after(5)))
+
+
+def test_a_unix_socket_is_checked_where_it_is() -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = f"{folder}/.s.PGSQL.5433"
+        listener.bind(path)
+        listener.listen()
+        with serving(work, work, hang_up, listener=listener) as server:
+            conninfo = f"host={folder} port=5433 user=u"
+            with closing(psycopg.connect(conninfo)) as connection:
+                peer = adapter().peer(connection)
+            assert peer == Peer(path)
+            with closing(adapter().probe(settings(conninfo), folder, peer)) as probe:
+                assert run(probe.check(BlockingIo(), Deadline.after(5)))
+                assert server.connections == 2
+                probe.close()
+                assert not run(probe.check(BlockingIo(), Deadline.after(5)))
 
 
 def test_psycopgs_own_arguments_are_not_for_a_probe() -> None:
