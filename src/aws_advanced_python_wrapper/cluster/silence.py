@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_HELD_UP = 2  # intervals; when a check has taken so many, it is this process that was slow
+_HELD_UP = 2  # intervals: when a check has taken longer, it was this process that did not run
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ class Silence:
             self._tell("cannot check %s: %s", error)
             self._close()
             return None
-        return True if answered else None if time.monotonic() - began > _HELD_UP * seconds else False
+        held_up = not answered and time.monotonic() - began > _HELD_UP * seconds
+        return None if held_up else answered
 
     def count(self, answered: bool | None, seconds: float, longest: float) -> None:
         """Count a check that took so many seconds; a probe that is silent for the longest interval is replaced.
