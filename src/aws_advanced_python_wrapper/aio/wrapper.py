@@ -8,47 +8,36 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.core.answers import answering_for
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
+from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.watched_async import (
     AsyncFacade,
     StaleAsyncCursor,
     finish,
-    watched,
     watched_rows,
 )
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.core.plugin import Plugin
-    from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+    from aws_advanced_python_wrapper.driver.adapter import RawCursor
 
 
 logger = logging.getLogger(__name__)
 
 
-_ROWS = ("fetchone", "fetchmany", "fetchall")
-
-
-class AsyncAwsWrapperConnection(AsyncFacade):
+class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
     """A connection that survives the loss of its host. Make one with `connect`; it belongs to the running loop."""
 
-    __slots__ = ("__weakref__", "_session")
-
-    _session: Session
-
-    def __init__(self, session: Session) -> None:
-        object.__setattr__(self, "_session", session)
+    __slots__ = ()
 
     @classmethod
     async def connect(
@@ -104,10 +93,6 @@ class AsyncAwsWrapperConnection(AsyncFacade):
         cursor = await session.acall(session.raw.execute, query, params, **options)
         return self._ours(cursor)  # type: ignore[no-any-return]
 
-    def cancel(self) -> None:
-        """Ask the server, from any thread, to end the statement that is running; blocks the event loop meanwhile."""
-        self._session.adapter.cancel(self._session.raw)
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -135,26 +120,7 @@ class AsyncAwsWrapperConnection(AsyncFacade):
         if self._lender is None:
             await self.close()
 
-    @property
-    def _lender(self) -> Any:
-        return self._session.adapter.pool_of(self._session.raw)
-
     # What users of this driver's relatives expect
-
-    @property
-    def target_connection(self) -> RawConnection:
-        """The driver's own connection of the moment; after a failover it is another one."""
-        return self._session.raw
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection was closed or lost. No I/O."""
-        return self._session.closed or self._session.adapter.is_closed(self._session.raw)
-
-    @property
-    def is_closed(self) -> bool:
-        """The same as `closed`."""
-        return self.closed
 
     async def get_read_only(self) -> bool | None:
         """Return whether transactions are read-only. No I/O."""
@@ -183,97 +149,16 @@ class AsyncAwsWrapperConnection(AsyncFacade):
         """Let go of what the plugins hold; done by `close` as well."""
         self._session.release()
 
-    def _unwrap(self, plugin_class: type[Plugin]) -> Plugin | None:
-        return next((plugin for plugin in self._session.plugins if isinstance(plugin, plugin_class)), None)
-
-    # Everything else is the driver's
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        """The driver's class, so that `isinstance(connection, psycopg.AsyncConnection)` holds."""
-        return type(self._session.raw)
-
-    @property
-    def connection(self) -> Self:
-        """This connection: psycopg's objects with adapters all have one."""
-        return self
-
-    @property
-    def _raw(self) -> RawConnection:
-        return self._session.raw
-
-    def __getattr__(self, name: str) -> Any:
-        return self._answer(name, self._session.adapter.connection_calls)
-
-    def _ours(self, value: Any) -> Any:
-        session = self._session
-        if value is session.raw:
-            return self
-        return AsyncAwsWrapperCursor(self, value) if session.adapter.is_raw_cursor(value) else value
-
-    def _rows_moved(self) -> None:
-        for cursor in list(self._session._cursors):  # noqa: SLF001
-            if isinstance(cursor, AsyncAwsWrapperCursor):
-                cursor.bind_rows()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._session.raw, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._session.raw, name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*dir(type(self)), *dir(self._session.raw)})
-
-    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
-        raise TypeError(f"cannot copy or pickle {self!r}: it is a live connection")
-
-    def __repr__(self) -> str:
-        return (
-            f"<{AsyncAwsWrapperConnection.__qualname__} to {self._session.host.address} around {self._session.raw!r}>"
-        )
+    def _cursor(self, raw: RawCursor) -> AsyncAwsWrapperCursor:
+        return AsyncAwsWrapperCursor(self, raw)
 
 
-class AsyncAwsWrapperCursor(AsyncFacade):
+class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
     """A cursor whose calls are watched. It ends with the connection it was opened on."""
 
-    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "_session", *_ROWS)
+    __slots__ = ()
 
     _connection: AsyncAwsWrapperConnection
-    _session: Session
-    _raw: RawCursor
-    _call: Callable[..., Coroutine[Any, Any, Any]]
-    fetchone: Callable[[], Coroutine[Any, Any, Any]]
-    """Return the next row, or None."""
-    fetchmany: Callable[..., Coroutine[Any, Any, list[Any]]]
-    """Return the next rows, `arraysize` of them unless another number is given."""
-    fetchall: Callable[[], Coroutine[Any, Any, list[Any]]]
-    """Return all rows that are left."""
-
-    def __new__(cls, _connection: AsyncAwsWrapperConnection, raw: RawCursor) -> Self:
-        """Make an instance of the class that answers for the raw cursor's class."""
-        ours: Any = cls
-        drivers: Any = type(raw)
-        answering: type[Self] = answering_for(ours, drivers, _answer_of_cursor)
-        return object.__new__(answering)
-
-    def __init__(self, connection: AsyncAwsWrapperConnection, raw: RawCursor) -> None:
-        session = connection._session  # noqa: SLF001 - connection and cursor are one facade
-        bind = object.__setattr__
-        bind(self, "_connection", connection)
-        bind(self, "_session", session)
-        bind(self, "_raw", raw)
-        bind(self, "_call", session.acall)
-        self.bind_rows()
-        session.add_cursor(self)
-
-    def bind_rows(self) -> None:
-        """Fetch by the driver's own methods where that touches no network."""
-        session, raw = self._session, self._raw
-        local = session.adapter.rows_are_local(raw)
-        for name in _ROWS:
-            method = getattr(raw, name)
-            object.__setattr__(self, name, method if local else watched(session, method))
 
     # PEP 249
 
@@ -295,23 +180,12 @@ class AsyncAwsWrapperCursor(AsyncFacade):
         """Call a stored procedure, where the driver can."""
         return await self._call(self._raw.callproc, *args, **kwargs)
 
-    def nextset(self) -> bool | None:
-        """Go on to the next result set."""
-        return self._raw.nextset()  # type: ignore[no-any-return]
-
     async def close(self) -> None:
         """Close the cursor."""
         if self._session.adapter.rows_are_local(self._raw):
             await self._raw.close()
         else:
             await self._call(self._raw.close)
-
-    # What users of this driver's relatives expect
-
-    @property
-    def target_cursor(self) -> RawCursor:
-        """The driver's own cursor."""
-        return self._raw
 
     async def __aenter__(self) -> Self:
         return self
@@ -325,42 +199,8 @@ class AsyncAwsWrapperCursor(AsyncFacade):
         rows, session = aiter(self._raw), self._session
         return rows if session.adapter.rows_are_local(self._raw) else watched_rows(session, rows)
 
-    # Everything else is the driver's
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        """The driver's class, so that `isinstance(cursor, psycopg.AsyncCursor)` holds."""
-        return type(self._raw)
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
-
-    def _ours(self, value: Any) -> Any:
-        return self if value is self._raw else self._connection._ours(value)  # noqa: SLF001
-
-    def _rows_moved(self) -> None:
-        self._connection._rows_moved()  # noqa: SLF001
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._raw, name, value)
-
-    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
-        raise TypeError(f"cannot copy or pickle {self!r}: it belongs to a live connection")
-
-    def __repr__(self) -> str:
-        return f"<{AsyncAwsWrapperCursor.__qualname__} around {self._raw!r}>"
-
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
-        bind = object.__setattr__
-        stale = StaleAsyncCursor(self._session.adapter, reason)
-        lost = self._raw
-        bind(self, "_raw", stale)
-        for name in _ROWS:
-            bind(self, name, stale.refuse_when_awaited)
+        lost, stale = self._raw, StaleAsyncCursor(self._session.adapter, reason)
+        self._end(stale, stale.refuse_when_awaited)
         finish(lost.close())  # touches no network: the connection is closed
-
-
-def _answer_of_cursor(cursor: AsyncAwsWrapperCursor, name: str) -> Any:
-    return cursor._answer(name, cursor._session.adapter.cursor_calls)  # noqa: SLF001

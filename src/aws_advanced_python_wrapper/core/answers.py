@@ -38,6 +38,10 @@ class Facade:
         """Look again where the rows of all cursors are."""
         raise NotImplementedError
 
+    def _caller(self, session: Session) -> Callable[..., Any]:
+        """Return what makes a call through the session."""
+        return session.call
+
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a driver's method as one whose calls go through the session."""
         call, ours = self._session.call, self._ours

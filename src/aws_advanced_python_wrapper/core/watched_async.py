@@ -97,6 +97,9 @@ class AsyncFacade(Facade):
     _block_class = WatchedBlock
     _watched_rows = staticmethod(watched_rows)
 
+    def _caller(self, session: Session) -> Callable[..., Any]:
+        return session.acall
+
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
         call, ours = self._session.acall, self._ours
 

@@ -75,6 +75,15 @@ class DriverProbe(Protocol):
         ...
 
 
+class TransactionSource(Protocol):
+    """What knows, without asking the server, whether a transaction is open."""
+
+    @property
+    def transaction_status(self) -> int:
+        """The driver's own number for it."""
+        ...
+
+
 class DriverAdapter(ABC):
     """Everything that differs between database drivers, for one connect callable of the user's.
 
@@ -194,12 +203,12 @@ class DriverAdapter(ABC):
         del entered, connection
 
     @abstractmethod
-    def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
-        """Return a function that tells the driver's own transaction status, called before each call. No I/O."""
+    def transaction_source(self, raw: RawConnection) -> TransactionSource:
+        """Return the driver's object that knows the transaction status, which is read before each call. No I/O."""
 
     @abstractmethod
     def was_in_transaction(self, raw: RawConnection, status: int) -> bool:
-        """Tell whether a status of the probe's means that a transaction was open, or may have been. No I/O."""
+        """Tell whether a status means that a transaction was open, or may have been. No I/O."""
 
     @abstractmethod
     def connection_of(self, owner: Any) -> RawConnection:

@@ -20,6 +20,7 @@ from aws_advanced_python_wrapper.driver.adapter import (
     RawConnection,
     RawCursor,
     Rows,
+    TransactionSource,
 )
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
@@ -198,9 +199,10 @@ class PsycopgAdapter(DriverAdapter):
         cursor.format = pq.Format.BINARY if binary else pq.Format.TEXT
         return cursor
 
-    def transaction_probe(self, raw: RawConnection) -> Callable[[], int]:
-        """Return libpq's transaction status, which is zero when idle."""
-        return functools.partial(getattr, raw.pgconn, "transaction_status")
+    def transaction_source(self, raw: RawConnection) -> TransactionSource:
+        """Libpq's connection, whose status is zero when idle."""
+        source: TransactionSource = raw.pgconn
+        return source
 
     def was_in_transaction(self, raw: RawConnection, status: int) -> bool:
         """A statement of another thread's, or a lost connection, hides whether a block is open around it."""

@@ -1,0 +1,188 @@
+"""What the connections and cursors of both flavours share: how they stand for the driver's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from aws_advanced_python_wrapper.core.answers import Facade, answering_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+    from aws_advanced_python_wrapper.core.plugin import Plugin
+    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+
+_ROWS = ("fetchone", "fetchmany", "fetchall")
+
+
+class ConnectionFacade(Facade):
+    """Stands for the driver's connection of the moment."""
+
+    __slots__ = ("__weakref__", "_session")
+
+    def __init__(self, session: Session) -> None:
+        object.__setattr__(self, "_session", session)
+
+    @property
+    def target_connection(self) -> RawConnection:
+        """The driver's own connection of the moment; after a failover it is another one."""
+        return self._session.raw
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed or lost. No I/O."""
+        return self._session.closed or self._session.adapter.is_closed(self._session.raw)
+
+    @property
+    def is_closed(self) -> bool:
+        """The same as `closed`."""
+        return self.closed
+
+    @property
+    def connection(self) -> Self:
+        """This connection: psycopg's objects with adapters all have one."""
+        return self
+
+    def cancel(self) -> None:
+        """Ask the server, from any thread, to end the statement that is running; blocks meanwhile in both flavours."""
+        self._session.adapter.cancel(self._session.raw)
+
+    def _unwrap(self, plugin_class: type[Plugin]) -> Plugin | None:
+        return next((plugin for plugin in self._session.plugins if isinstance(plugin, plugin_class)), None)
+
+    @property
+    def _raw(self) -> RawConnection:
+        return self._session.raw
+
+    @property
+    def _lender(self) -> Any:
+        """The pool that lent the connection to the program, or None."""
+        return self._session.adapter.pool_of(self._session.raw)
+
+    def _cursor(self, raw: RawCursor) -> Any:
+        """Make the cursor that stands for the driver's."""
+        raise NotImplementedError
+
+    def _ours(self, value: Any) -> Any:
+        session = self._session
+        if value is session.raw:
+            return self
+        return self._cursor(value) if session.adapter.is_raw_cursor(value) else value
+
+    def _rows_moved(self) -> None:
+        for cursor in list(self._session._cursors):  # noqa: SLF001
+            if isinstance(cursor, CursorFacade):
+                cursor.bind_rows()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(connection, psycopg.Connection)` holds."""
+        return type(self._session.raw)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._answer(name, self._session.adapter.connection_calls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._session.raw, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._session.raw, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *dir(self._session.raw)})
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle {self!r}: it is a live connection")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self._session.host.address} around {self._session.raw!r}>"
+
+
+class CursorFacade(Facade):
+    """Stands for a cursor of the driver's, by a class that is made for the driver's class of cursors."""
+
+    __slots__ = ("__weakref__", "_call", "_connection", "_raw", "_session", *_ROWS)
+
+    _connection: Any
+    _call: Callable[..., Any]
+    fetchone: Callable[[], Any]
+    """Return the next row, or None."""
+    fetchmany: Callable[..., Any]
+    """Return the next rows, `arraysize` of them unless another number is given."""
+    fetchall: Callable[[], Any]
+    """Return all rows that are left."""
+
+    def __new__(cls, _connection: ConnectionFacade, raw: RawCursor) -> Self:
+        """Make an instance of the class that answers for the raw cursor's class."""
+        ours: Any = cls
+        drivers: Any = type(raw)
+        answering: type[Self] = answering_for(ours, drivers, _answer_of_cursor)
+        return object.__new__(answering)
+
+    def __init__(self, connection: ConnectionFacade, raw: RawCursor) -> None:
+        session = connection._session  # noqa: SLF001 - connection and cursor are one facade
+        bind = object.__setattr__
+        bind(self, "_connection", connection)
+        bind(self, "_session", session)
+        bind(self, "_raw", raw)
+        bind(self, "_call", self._caller(session))
+        self.bind_rows()
+        session.add_cursor(self)
+
+    def bind_rows(self) -> None:
+        """Fetch by the driver's own methods where that touches no network."""
+        raw, bind = self._raw, object.__setattr__
+        local = self._session.adapter.rows_are_local(raw)
+        for name in _ROWS:
+            method = getattr(raw, name)
+            bind(self, name, method if local else self._watched(method))
+
+    def become_stale(self, reason: str) -> None:
+        """Answer every further call with an error; called when the connection has been replaced and closed."""
+        raise NotImplementedError
+
+    def _end(self, stale: Any, refuse: Callable[..., Any]) -> None:
+        bind = object.__setattr__
+        bind(self, "_raw", stale)
+        for name in _ROWS:
+            bind(self, name, refuse)
+
+    @property
+    def target_cursor(self) -> RawCursor:
+        """The driver's own cursor."""
+        return self._raw
+
+    def nextset(self) -> bool | None:
+        """Go on to the next result set."""
+        return self._raw.nextset()  # type: ignore[no-any-return]
+
+    def _ours(self, value: Any) -> Any:
+        return self if value is self._raw else self._connection._ours(value)  # noqa: SLF001
+
+    def _rows_moved(self) -> None:
+        self._connection._rows_moved()  # noqa: SLF001
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The driver's class, so that `isinstance(cursor, psycopg.Cursor)` holds."""
+        return type(self._raw)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._raw, name, value)
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle {self!r}: it belongs to a live connection")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} around {self._raw!r}>"
+
+
+def _answer_of_cursor(cursor: CursorFacade, name: str) -> Any:
+    return cursor._answer(name, cursor._session.adapter.cursor_calls)  # noqa: SLF001
