@@ -104,7 +104,8 @@ class AwsWrapperConnection(ConnectionFacade):
 
     def _roll_back_quietly(self) -> None:
         try:
-            self._session.raw.rollback()  # unwatched: nobody needs another connection, this one is about to be closed
+            with self._session.noted():  # nobody needs another connection: this one is about to be closed
+                self._session.raw.rollback()
         except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
             logger.warning("error ignored in rollback on %s: %s", self, error)
 

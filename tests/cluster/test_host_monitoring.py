@@ -146,6 +146,24 @@ def test_alone_it_ends_the_call_with_the_drivers_error(
     assert connection.closed
 
 
+@pytest.mark.parametrize("plugins", ["efm", "failover,efm"])
+@ways
+def test_a_block_that_ends_with_an_error_ends_although_nobody_answers_its_rollback(
+    cluster: LocalCluster, connect: Connect, way: str, plugins: str
+) -> None:
+    connection = connect(cluster, **{**QUICK, "plugins": plugins}, autocommit=False)
+
+    def leave_with_an_error() -> None:
+        with connection:
+            connection.execute("SELECT 1")
+            freeze(cluster, way)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        Background(leave_with_an_error).result()
+    assert connection.closed
+
+
 @moments
 def test_with_failover_the_program_goes_on_at_the_new_writer(
     cluster: LocalCluster, connect: Connect, moment: Callable[[Any, str], Callable[[], object]]

@@ -263,6 +263,10 @@ class FakeConnection:
         self._waiting: list[Gate] = []
         self._lock = threading.Lock()
 
+    @property
+    def transaction_status(self) -> int:
+        return self.in_transaction
+
     # what a program calls
 
     def cursor(self) -> FakeCursor:
@@ -527,8 +531,8 @@ class FakeAdapter(DriverAdapter):
     def is_closed(self, raw: FakeConnection) -> bool:
         return raw.closed
 
-    def transaction_probe(self, raw: FakeConnection) -> Callable[[], int]:
-        return lambda: raw.in_transaction
+    def transaction_source(self, raw: FakeConnection) -> FakeConnection:
+        return raw
 
     def was_in_transaction(self, raw: FakeConnection, status: int) -> bool:  # noqa: ARG002
         return status != 0

@@ -112,7 +112,8 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
 
     async def _roll_back_quietly(self) -> None:
         try:
-            await self._session.raw.rollback()  # unwatched: this connection is about to be closed
+            with self._session.noted():  # nobody needs another connection: this one is about to be closed
+                await self._session.raw.rollback()
         except Exception as error:  # noqa: BLE001 - the program is to see the error that ended its block
             logger.warning("error ignored in rollback on %s: %s", self, error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import weakref
+from contextlib import contextmanager
 from functools import cached_property, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,7 +25,7 @@ from aws_advanced_python_wrapper.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
     from aws_advanced_python_wrapper.properties import Settings
@@ -120,6 +121,16 @@ class Session:
         except Exception as error:
             await self.recover(function, error)
             raise
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Count what is done inside as a running call, from whose error nothing is to be recovered."""
+        began = monotonic()
+        self.running.append(began)
+        try:
+            yield
+        finally:
+            self.running.remove(began)
 
     def _wrapped(self, function: Callable[..., Any]) -> CallNext:
         proceed: CallNext = partial(self.io.call, function)

@@ -123,15 +123,20 @@ class PsycopgAdapter(DriverAdapter):
         while pgconn.flush():
             await self._wait(io, raw, deadline, writing=True)
             pgconn.consume_input()
-        while pgconn.is_busy():
-            await self._wait(io, raw, deadline, writing=False)
-            pgconn.consume_input()
         results = []
-        while (result := pgconn.get_result()) is not None:
+        while (result := await self._result(io, raw, deadline)) is not None:
             results.append(result)
         if not results or results[-1].status != pq.ExecStatus.TUPLES_OK:
             raise _query_error(pgconn, results)
         return _rows(results[-1])
+
+    async def _result(self, io: DriverIo, raw: RawConnection, deadline: Deadline) -> pq.abc.PGresult | None:
+        # get_result would wait by itself, without end: for the first result, and between the results too.
+        pgconn: pq.abc.PGconn = raw.pgconn
+        while pgconn.is_busy():
+            await self._wait(io, raw, deadline, writing=False)
+            pgconn.consume_input()
+        return pgconn.get_result()
 
     async def _wait(self, io: DriverIo, raw: RawConnection, deadline: Deadline, *, writing: bool) -> None:
         if not await io.wait_socket(raw.pgconn.socket, writing=writing, timeout=deadline.remaining()):
