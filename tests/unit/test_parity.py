@@ -72,7 +72,7 @@ def test_everything_that_psycopg_awaits_is_watched_or_local() -> None:
     connection = {name for name, value in vars(psycopg.AsyncConnection).items() if inspect.iscoroutinefunction(value)}
     public = {name for name in connection if not name.startswith("_")}
     adapter = aio_adapter()
-    assert public - members(AsyncAwsWrapperConnection) - adapter.connection_calls == {"cancel_safe"}
+    assert public - members(AsyncAwsWrapperConnection) - adapter.connection_calls <= {"cancel_safe"}
 
 
 def aio_adapter() -> Any:
