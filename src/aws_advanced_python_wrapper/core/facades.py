@@ -104,6 +104,7 @@ class ConnectionFacade(Facade):
 class CursorFacade(Facade):
     """Stands for a cursor of the driver's, by a class that is made for the driver's class of cursors."""
 
+    # The fetch methods are in slots, where Python 3.12 and newer find them as fast as methods of a class.
     __slots__ = ("__weakref__", "_call", "_connection", "_raw", "_session", *_ROWS)
 
     _connection: Any
