@@ -15,6 +15,7 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.aio.psycopg import connect
+from aws_advanced_python_wrapper.core.plugin import Plugin
 from cluster.support import (
     WHO,
     Background,
@@ -27,6 +28,8 @@ from cluster.support import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Opened
     from aws_advanced_python_wrapper.local import LocalCluster
 
     Play = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -204,13 +207,49 @@ def test_notifications_that_are_waited_for_end_with_the_outcome(cluster: LocalCl
     async def scenario() -> None:
         connection = await connect(cluster.conninfo(), autocommit=True)
         await connection.execute("LISTEN news")
-        await connection.execute("NOTIFY news, 'here'")
+        await in_thread(at_server, cluster, cluster.writer.name, "SELECT pg_notify('news', 'here')")
         notifications = connection.notifies()
         assert (await anext(notifications)).payload == "here"
         failover = asyncio.ensure_future(in_thread(cluster.failover))
         with pytest.raises(FailoverSuccessError):
             await anext(notifications)
         await failover
+        assert await who(connection) == true_writer(cluster)
+        await connection.close()
+
+    play(scenario())
+
+
+class Counting(Plugin):
+    """Counts calls and connections, and waits as plugins of both flavours may."""
+
+    code = "counting"
+    calls = 0
+    opened = 0
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        type(self).opened += 1
+        return await proceed(host)
+
+    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:
+        del function
+        await self.session.io.sleep(0.001)
+        type(self).calls += 1
+        return await proceed(*args, **kwargs)
+
+
+def test_a_plugin_of_the_programs_own_takes_part(cluster: LocalCluster, play: Play) -> None:
+    async def scenario() -> None:
+        connection = await connect(cluster.conninfo(), autocommit=True, plugins=["failover", Counting])
+        before = Counting.calls, Counting.opened
+        cursor = await connection.execute("SELECT 1")
+        assert [row async for row in cursor] == [(1,)]
+        await in_thread(cluster.failover)
+        with pytest.raises(FailoverSuccessError):
+            await cursor.execute("SELECT 1")
+        assert Counting.calls == before[0] + 2
+        assert Counting.opened > before[1]
+        assert type(connection._unwrap(Counting)) is Counting
         assert await who(connection) == true_writer(cluster)
         await connection.close()
 
