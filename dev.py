@@ -106,7 +106,8 @@ def with_the_oldest_psycopg() -> dict[str, list[str | Path]]:
         say(f"leaving out the tests with {OLDEST_PSYCOPG}: it was never built for this Python")
         return {}
     install(OLDEST_VENV, [OLDEST_PSYCOPG, *(tool for tool in development_requirements() if "pytest" in tool)])
-    return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", "tests/cluster/test_failover.py"]}
+    tests = ["tests/cluster/test_failover.py", "tests/cluster/aio/test_failover.py"]
+    return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", *tests]}
 
 
 def run(command: Sequence[str | Path], **variables: str) -> int:
