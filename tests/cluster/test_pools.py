@@ -38,15 +38,19 @@ def clean_end() -> Iterator[None]:
     release_resources()
 
 
-def pool_of(cluster: LocalCluster, **options: Any) -> psycopg_pool.ConnectionPool[Any]:
+def pool_of(
+    cluster: LocalCluster, parameters: dict[str, Any] | None = None, **options: Any
+) -> psycopg_pool.ConnectionPool[Any]:
     connection_class: Any = AwsWrapperConnection
     return psycopg_pool.ConnectionPool(
-        cluster.conninfo(), connection_class=connection_class, kwargs=SETTINGS, open=False, **options
+        cluster.conninfo(**parameters or {}), connection_class=connection_class, kwargs=SETTINGS, open=False, **options
     )
 
 
-def test_a_pool_goes_on_with_the_connections_that_failed_over(cluster: LocalCluster) -> None:
-    with pool_of(cluster, min_size=1, max_size=1) as pool:
+@pytest.mark.parametrize("transfer", [True, False])
+def test_a_pool_goes_on_with_the_connections_that_failed_over(cluster: LocalCluster, transfer: bool) -> None:
+    parameters = {"transfer_session_state_on_switch": transfer}
+    with pool_of(cluster, parameters, min_size=1, max_size=1) as pool:
         with pool.connection() as connection:
             first = value(connection, WHO)
         cluster.failover(kind="crash")

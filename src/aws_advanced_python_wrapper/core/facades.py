@@ -73,7 +73,7 @@ class ConnectionFacade(Facade):
         return self._cursor(value) if session.adapter.is_raw_cursor(value) else value
 
     def _rows_moved(self) -> None:
-        for cursor in list(self._session._cursors):  # noqa: SLF001
+        for cursor in self._session.cursors:
             if isinstance(cursor, CursorFacade):
                 cursor.bind_rows()
 

@@ -202,6 +202,7 @@ class Session:
             await self.discard(opened.raw)
             return
         old = self.raw
+        self.adapter.copy_additions(old, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old, opened.raw)
         self._adopt(opened)
@@ -243,6 +244,11 @@ class Session:
         if self.cluster is None:
             raise LookupError("a session without cluster has nothing to lend to a monitor")
         return MonitorCredentials(self.settings, self.adapter.blocking(), self.cluster)
+
+    @property
+    def cursors(self) -> list[Replaceable]:
+        """The cursors that work on the raw connection of the moment, as far as somebody still has them."""
+        return list(self._cursors)
 
     def add_cursor(self, cursor: Replaceable) -> None:
         """Remember a cursor that works on the raw connection of the moment."""

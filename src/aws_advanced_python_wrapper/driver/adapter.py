@@ -222,6 +222,11 @@ class DriverAdapter(ABC):
     def is_raw_cursor(self, value: Any) -> bool:
         """Tell whether a value that a driver method returned is one of the driver's cursors."""
 
+    def copy_additions(self, old: RawConnection, new: RawConnection) -> None:
+        """Give a new connection the attributes that a pool, or the program, has added to the old object. No I/O."""
+        for name in vars(old).keys() - vars(new).keys():
+            setattr(new, name, getattr(old, name))
+
     @abstractmethod
     def copy_state(self, old: RawConnection, new: RawConnection) -> None:
         """Give a new connection what the user set on the old one (which may be dead). No I/O."""

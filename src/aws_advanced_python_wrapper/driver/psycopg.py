@@ -249,8 +249,8 @@ class PsycopgAdapter(DriverAdapter):
             vars(entered)[_LENT_TO] = connection
 
     def copy_state(self, old: RawConnection, new: RawConnection) -> None:
-        """Copy transaction characteristics, factories, adapters, handlers, and what the program or a pool has added."""
-        for name in (*_STATE, *vars(old).keys() - vars(new).keys()):
+        """Copy transaction characteristics, factories, adapters and handlers."""
+        for name in _STATE:
             setattr(new, name, getattr(old, name))
         new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
 
