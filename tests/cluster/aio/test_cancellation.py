@@ -258,3 +258,34 @@ def test_a_block_that_is_cancelled_ends_with_the_cancellation_although_its_host_
             assert isinstance(error, asyncio.CancelledError)
 
     play(scenario())
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "TaskGroup"), reason="task groups came with Python 3.11")
+def test_a_task_group_ends_with_the_first_outcome_and_leaves_nothing_behind(cluster: LocalCluster, play: Play) -> None:
+    working = set()
+
+    async def work(number: int) -> None:
+        async with opened(cluster) as connection:
+            while True:
+                await connection.execute("SELECT 1")
+                working.add(number)
+
+    async def crash() -> None:
+        await in_thread(eventually, lambda: len(working) == 50)
+        await in_thread(cluster.failover)
+
+    async def scenario() -> BaseException:
+        group: Any = vars(asyncio)["TaskGroup"]()
+        try:
+            async with group:
+                for number in range(50):
+                    group.create_task(work(number))
+                group.create_task(crash())
+        except BaseException as error:  # noqa: BLE001 - Python 3.10 has no name for its class
+            return error
+        raise AssertionError("no outcome")
+
+    ended: Any = play(scenario())
+    assert len(ended.exceptions) >= 1
+    assert [error for error in ended.exceptions if not isinstance(error, FailoverError)] == []
+    eventually(lambda: connections(cluster) == 0)
