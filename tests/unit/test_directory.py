@@ -162,6 +162,17 @@ def test_clear_stops_everything_and_connections_stay_usable(network: FakeNetwork
     found.monitor.stop()
 
 
+def test_clear_stops_a_cluster_again_that_it_has_forgotten_before(network: FakeNetwork) -> None:
+    session = connected(network, FakeCluster(network).writer_endpoint)
+    found = session.cluster
+    assert found is not None
+    for _ in range(2):
+        CLUSTERS.clear()
+        eventually(lambda: not found.monitor.threads)
+        session.call(session.raw.execute, "SELECT")
+        assert found.monitor.threads
+
+
 def eventually(condition: Any) -> None:
     deadline = time.monotonic() + 5
     while not condition():

@@ -173,8 +173,8 @@ class Directory:
     def clear(self) -> None:
         """Stop all monitors and forget everything; connections that are open stay usable."""
         with self._lock:
-            clusters, self._by_name = list(self._by_name.values()), {}
-            self._dialect_codes = {}
+            clusters = list(self._in_use)  # one that was forgotten before may have been joined again since
+            self._by_name, self._dialect_codes = {}, {}
         for cluster in clusters:
             cluster.monitor.stop()
         self.era += 1
