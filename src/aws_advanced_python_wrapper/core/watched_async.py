@@ -122,6 +122,9 @@ class StaleAsyncCursor(StaleCursor):
     async def close(self) -> None:  # type: ignore[override]
         """Nothing is left to close."""
 
+    def _close(self) -> None:
+        """As `close`: by this name SQLAlchemy closes psycopg's cursors where it cannot await."""
+
     def __aiter__(self) -> NoReturn:
         self.refuse()
 
