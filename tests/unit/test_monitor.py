@@ -200,6 +200,17 @@ def test_stop_ends_calm_threads_at_once(sleepy: Cluster) -> None:
     assert sleepy.watched == {"a"}
 
 
+def test_stop_leaves_nobody_waiting_who_searches(cluster: Cluster) -> None:
+    cluster.down = set("abc")
+    since = time.monotonic()
+    with cluster.monitor.search(since):
+        eventually(lambda: cluster.watched == set("abc"))
+        cluster.monitor.stop()
+        cluster.down.clear()
+        eventually(lambda: cluster.store.look(lambda topology: (topology.writer_verified_at or 0) > since))
+    eventually(lambda: cluster.monitor.threads == ())
+
+
 def test_start_right_after_stop_leaves_one_thread_running(cluster: Cluster) -> None:
     for _ in range(50):
         cluster.monitor.start()

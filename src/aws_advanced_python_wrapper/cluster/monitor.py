@@ -108,7 +108,7 @@ class TopologyMonitor:
             self._start_missing()
 
     def stop(self) -> None:
-        """Have all threads end; none is waited for."""
+        """Have all threads end, none of which is waited for; whoever is searching is served until they have done."""
         with self._changed:
             self._stopped = True
             self._call()
@@ -163,7 +163,8 @@ class TopologyMonitor:
 
     def _needed(self) -> set[str]:
         topology = self._store.current
-        if self._stopped or topology is None or not (self._searches or self._wanted()):
+        wanted = self._searches or (not self._stopped and self._wanted())
+        if topology is None or not wanted:
             return set()
         if self._is_searching() or topology.writer is None:
             return {host.address for host in topology.hosts}
