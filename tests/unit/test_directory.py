@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -202,3 +204,19 @@ def test_a_cluster_that_was_forgotten_starts_clean_in_a_forked_child_too(network
     session.cluster._lock.release()
     release.set()
     thread.join()
+
+
+def test_callers_that_cannot_hold_one_another_up_have_places_of_their_own(network: FakeNetwork) -> None:
+    session = connected(network, FakeCluster(network).writer_endpoint)
+    assert session.cluster
+    door = session.cluster.door
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    assert door("db-1:5432", first) is door("db-1:5432", first)
+    assert len({id(door(address, lane)) for address in ("db-1:5432", "db-2:5432") for lane in (first, second)}) == 4
+    second.close()
+    seen = weakref.ref(second)
+    del second
+    gc.collect()
+    assert seen() is None
+    first.close()
+    session.release()

@@ -8,7 +8,7 @@ import os
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole, address
 from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, RefusedError, TopologyMonitor
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Connections to one host that failover opens at a time, so that a host which has just taken over is not overrun.
 _DOOR = 16
+
+_Doors: TypeAlias = "weakref.WeakKeyDictionary[object, dict[str, Places]]"
 
 
 class Credentials(Protocol):
@@ -65,7 +67,7 @@ class Cluster:
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
         self.selector_state = SelectorState()
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
-        self._doors: dict[str, Places] = {}
+        self._doors: _Doors = weakref.WeakKeyDictionary()
         self._turns = itertools.count()
         self._lock = threading.RLock()  # a signal handler or a finalizer may close a connection at any moment
 
@@ -84,9 +86,14 @@ class Cluster:
         topology = self.store.current
         return bool(topology and topology.find(self.address_of(host_id)))
 
-    def door(self, address: str) -> Places:
-        """Return the places of those who connect to a host at the same time because they have lost another one."""
-        return self._doors.setdefault(address, Places(_DOOR))
+    def door(self, address: str, lane: object) -> Places:
+        """Return the places of those who connect to a host at the same time because they have lost another one.
+
+        Each `lane` has its own: a blocked event loop keeps its places, and must not hold up the others.
+        """
+        with self._lock:
+            doors = self._doors.setdefault(lane, {})
+            return doors.setdefault(address, Places(_DOOR))
 
     def join(self, tenant: Tenant) -> None:
         """Count a connection in, and see to it that the topology is watched."""
@@ -105,7 +112,7 @@ class Cluster:
     def after_fork(self) -> None:
         """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
         self._lock = threading.RLock()
-        self._doors = {}
+        self._doors = weakref.WeakKeyDictionary()
         self.store.after_fork()
         self.tracker.after_fork()
         self.monitor.after_fork()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import weakref
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ class AsyncioIo:
         """Return an event that any thread may set for the running loop."""
         return _LoopEvent(asyncio.get_running_loop())
 
+    def lane(self) -> object:
+        """Return the running loop."""
+        return asyncio.get_running_loop()
+
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock between tasks."""
         return asyncio.Lock()
@@ -71,8 +77,10 @@ class _LoopEvent:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._announced: asyncio.Future[None] = loop.create_future()
+        # Who is to set it knows it weakly: a task that waits in a loop which was closed is collected, and thereby ends.
+        self.set = partial(_set, weakref.ref(self))
 
-    def set(self) -> None:
+    def announce(self) -> None:
         """Have the loop set it."""
         with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
             self._loop.call_soon_threadsafe(lambda: _resolve(self._announced))
@@ -87,6 +95,11 @@ class _LoopEvent:
         # Not wait_for, which before Python 3.12 loses a cancellation that comes together with the result.
         done, _ = await asyncio.wait([self._announced], timeout=timeout)
         return bool(done)
+
+
+def _set(known: weakref.ref[_LoopEvent]) -> None:
+    if (event := known()) is not None:
+        event.announce()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -64,6 +64,10 @@ class Io(Protocol):
         """Return a lock between the callers of one session."""
         ...
 
+    def lane(self) -> object:
+        """Return what the callers have in common who hold one another up: where one blocks, all of them do."""
+        ...
+
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Drive a coroutine of the blocking flavour to its end."""
@@ -103,6 +107,10 @@ class BlockingIo:
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a re-entrant lock between threads."""
         return _ThreadLock()
+
+    def lane(self) -> object:
+        """Return the same for all threads: each can block by itself only."""
+        return BlockingIo
 
 
 class _ThreadEvent:

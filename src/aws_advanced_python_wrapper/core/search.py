@@ -128,7 +128,7 @@ class HostSearch:
 
     def _turn(self, host: HostInfo, deadline: Deadline) -> AbstractAsyncContextManager[bool]:
         # Where many connections of the process have lost their host, a few at a time turn to the next one.
-        return place(self.session.io, self.cluster.door(host.address), deadline)
+        return place(self.session.io, self.cluster.door(host.address, self.session.io.lane()), deadline)
 
     async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
         session = self.session
