@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -106,6 +107,18 @@ def test_news_for_a_loop_that_is_closed_does_no_harm() -> None:
     assert store._listeners
     store.publish(news())
     waiting.close()
+    assert store._listeners == []
+
+
+def test_a_task_that_waits_in_a_loop_that_is_closed_is_collected() -> None:
+    store = TopologyStore()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(wait_topology(AsyncioIo(), store, anything, Deadline.after(60)))
+    loop.run_until_complete(asyncio.sleep(0))
+    assert store._listeners
+    loop.close()
+    del loop, task
+    gc.collect()
     assert store._listeners == []
 
 
