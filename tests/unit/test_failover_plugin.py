@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from support.fake_driver import (
     OperationalError,
     ReadOnlyError,
 )
+from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
@@ -272,6 +274,22 @@ def test_callers_of_one_session_share_one_failover(flavour: Flavour, network: Fa
         assert len(network.opened_by("program")) == 2
 
     flavour.run(scenario())
+
+
+def test_each_caller_is_told_of_the_transaction_in_which_its_own_call_began(network: FakeNetwork) -> None:
+    cluster, flavour = FakeCluster(network), BlockingFlavour()
+    session = flavour.run(flavour.connected(network, cluster.writer_endpoint))
+    raw = session.raw
+    session.call(raw.execute, "BEGIN")
+
+    def fails_after_another_callers_failover(connection: Any) -> None:
+        with pytest.raises(UNKNOWN):
+            session.call(connection.execute, "SELECT")
+        connection.execute("SELECT")
+
+    cluster.fail_over(2)
+    with pytest.raises(UNKNOWN):
+        session.call(MethodType(fails_after_another_callers_failover, raw))
 
 
 @pytest.mark.parametrize(("before", "expected"), [("BEGIN", UNKNOWN), ("COMMIT", SUCCESS)])

@@ -89,7 +89,7 @@ class Session:
         """Make a call of the program's that may touch the network; raises what the driver raises, or an outcome."""
         if self._era != CLUSTERS.era:
             self._attach()
-        self.transaction_status = self._transaction.transaction_status
+        status = self.transaction_status = self._transaction.transaction_status
         began, running = monotonic(), self.running
         running.append(began)
         try:
@@ -101,14 +101,14 @@ class Session:
             finally:
                 running.remove(began)
         except Exception as error:
-            run(self.recover(function, error))
+            run(self.recover(function, error, status))
             raise
 
     async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Make a call of the program's, asyncio flavour."""
         if self._era != CLUSTERS.era:
             self._attach()
-        self.transaction_status = self._transaction.transaction_status
+        status = self.transaction_status = self._transaction.transaction_status
         began, running = monotonic(), self.running
         running.append(began)
         try:
@@ -119,7 +119,7 @@ class Session:
             finally:
                 running.remove(began)
         except Exception as error:
-            await self.recover(function, error)
+            await self.recover(function, error, status)
             raise
 
     @contextmanager
@@ -138,8 +138,11 @@ class Session:
             proceed = partial(plugin.execute, function, proceed)
         return proceed
 
-    async def recover(self, function: Callable[..., Any], error: Exception) -> None:
-        """Let the plugins deal with an error; returns where the program is to see it as it is."""
+    async def recover(self, function: Callable[..., Any], error: Exception, status: int) -> None:
+        """Let the plugins deal with an error; returns where the program is to see it as it is.
+
+        `status` is the transaction status when the call began. The session's may be another caller's by now.
+        """
         if not self._on_error:
             return
         owner = getattr(function, "__self__", None)
@@ -147,7 +150,7 @@ class Session:
         kind = self.adapter.classify(error, failed)
         if kind is ErrorKind.OTHER:
             return
-        at, in_transaction = monotonic(), self.adapter.was_in_transaction(failed, self.transaction_status)
+        at, in_transaction = monotonic(), self.adapter.was_in_transaction(failed, status)
         async with self._lock:
             if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
                 return

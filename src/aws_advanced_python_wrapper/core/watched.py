@@ -118,7 +118,7 @@ class Block(Generic[T]):
             raise self._unresolved()
         loss = session.adapter.loss() if error is None else error
         if isinstance(loss, Exception) and not suppressed and not isinstance(loss, FailoverError):
-            await session.recover(_On(self._raw, self._restore), loss)
+            await session.recover(_On(self._raw, self._restore), loss, session.transaction_status)
 
     def _unresolved(self) -> TransactionResolutionUnknownError:
         return self._session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
