@@ -30,8 +30,8 @@ class AuroraConnectionTrackerPlugin(Plugin):
         """Have the connection of the moment tracked with its cluster's."""
         self.close()
         if self.session.cluster is not None:
-            self._tracker = self.session.cluster.tracker
-            self._tracker.add(self)
+            tracker = self._tracker = self.session.cluster.tracker
+            tracker.add(self)
 
     def end_unless_at(self, writer: str) -> bool:
         """End the connection if it was opened to a writer at another address than this; tells whether it was.
@@ -49,6 +49,6 @@ class AuroraConnectionTrackerPlugin(Plugin):
 
     def close(self) -> None:
         """Have the connection tracked no longer."""
-        if self._tracker is not None:
-            self._tracker.discard(self)
-            self._tracker = None
+        tracker, self._tracker = self._tracker, None  # another thread may do the same
+        if tracker is not None:
+            tracker.discard(self)

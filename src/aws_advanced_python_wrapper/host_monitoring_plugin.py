@@ -48,8 +48,8 @@ class HostMonitoringPlugin(Plugin):
         peer = self.session.adapter.peer(opened.raw)
         if peer is None or not self.session.settings[FAILURE_DETECTION_ENABLED]:
             return
-        self._watched = WatchedConnection(self.session, opened, peer, self._patience)
-        WATCHERS.join(str(peer), self._watched)
+        watched = self._watched = WatchedConnection(self.session, opened, peer, self._patience)
+        WATCHERS.join(str(peer), watched)
 
     def close(self) -> None:
         """Leave the watcher."""

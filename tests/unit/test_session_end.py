@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_advanced_python_wrapper.core.plugin import Opened
 from aws_advanced_python_wrapper.deadline import Deadline
 from support.fake_driver import FakeCluster, FakeNetwork, NetworkError
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from support.flavours import Flavour
@@ -130,3 +134,37 @@ def test_the_reason_for_a_hosts_silence_is_forgotten_with_the_search(network: Fa
     session.release()
     eventually(lambda: not monitor.threads)
     assert monitor.reasons == ""
+
+
+@pytest.mark.parametrize("code", ["aurora_connection_tracker", "host_monitoring"])
+def test_a_plugin_may_be_closed_at_any_moment(network: FakeNetwork, code: str) -> None:
+    """As another thread does that closes a shared connection; here it comes in before each line."""
+    flavour = BlockingFlavour()
+    session = flavour.run(flavour.connected(network, FakeCluster(network).writer_endpoint, [code]))
+    (plugin,) = session.plugins
+    opened = Opened(session.raw, session.host)
+    file = inspect.getfile(type(plugin))
+    moments = 0
+
+    def play(moment: int) -> None:
+        def another_thread(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal moments
+            if frame.f_code.co_filename == file and event == "line":
+                moments += 1
+                if moments == moment:
+                    sys.settrace(None)
+                    plugin.close()
+            return another_thread
+
+        sys.settrace(another_thread)
+        plugin.connected(opened)
+
+    traced = sys.gettrace()
+    try:
+        for moment in range(1, 30):
+            moments = 0
+            play(moment)
+    finally:
+        sys.settrace(traced)
+    assert 3 < moments < 30
+    session.release()
