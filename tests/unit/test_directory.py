@@ -206,6 +206,22 @@ def test_a_cluster_that_was_forgotten_starts_clean_in_a_forked_child_too(network
     thread.join()
 
 
+def test_in_a_forked_child_the_parents_connections_keep_no_monitor_alive(network: FakeNetwork) -> None:
+    endpoint = FakeCluster(network).writer_endpoint
+    parents = connected(network, endpoint)
+    assert parents.cluster is not None
+    monitor = parents.cluster.monitor
+    monitor.stop()
+    eventually(lambda: not monitor.threads)
+    CLUSTERS.after_fork()
+    own = connected(network, endpoint)
+    assert monitor.threads
+    own.release()
+    eventually(lambda: not monitor.threads)
+    parents.call(parents.raw.execute, "SELECT")
+    assert monitor.threads
+
+
 def test_callers_that_cannot_hold_one_another_up_have_places_of_their_own(network: FakeNetwork) -> None:
     session = connected(network, FakeCluster(network).writer_endpoint)
     assert session.cluster

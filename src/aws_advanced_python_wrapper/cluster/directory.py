@@ -112,6 +112,7 @@ class Cluster:
     def after_fork(self) -> None:
         """Start clean in a forked child: the parent's threads, connections and held locks are not ours."""
         self._lock = threading.RLock()
+        self._tenants = weakref.WeakSet()
         self._doors = weakref.WeakKeyDictionary()
         self.store.after_fork()
         self.tracker.after_fork()
