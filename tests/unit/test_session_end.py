@@ -168,3 +168,30 @@ def test_a_plugin_may_be_closed_at_any_moment(network: FakeNetwork, code: str) -
         sys.settrace(traced)
     assert 3 < moments < 30
     session.release()
+
+
+def test_a_thread_that_is_gone_in_a_forked_child_keeps_no_session_from_lending_its_credentials(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is only held up here; in the child it would never go on."""
+    flavour, cluster = BlockingFlavour(), FakeCluster(network)
+    rest = {"topology_refresh_ms": 3_600_000}  # the monitor borrows nothing meanwhile
+    one, other = (flavour.run(flavour.connected(network, cluster.writer_endpoint, **rest)) for _ in range(2))
+    inside, leave = threading.Event(), threading.Event()
+
+    def held_up() -> Any:
+        inside.set()
+        leave.wait(10)
+        return other.adapter.blocking()
+
+    monkeypatch.setattr(one.adapter, "blocking", held_up)
+    holding = threading.Thread(target=lambda: one.credentials)
+    holding.start()
+    assert inside.wait(10)
+    lending = threading.Thread(target=lambda: other.credentials)
+    lending.start()
+    lending.join(2)
+    in_vain = lending.is_alive()
+    leave.set()
+    holding.join(10)
+    assert not in_vain

@@ -6,7 +6,7 @@ import logging
 import math
 import weakref
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -72,6 +72,7 @@ class Session:
         self._era = CLUSTERS.era
         self._cursors: weakref.WeakSet[Replaceable] = weakref.WeakSet()
         self._lock = io.lock()
+        self._credentials: Credentials | None = None
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
         proxy: Session = weakref.proxy(self)
         self.plugins = [plugin_class(proxy) for plugin_class in plugin_classes]
@@ -241,12 +242,15 @@ class Session:
         if self.cluster is not None and not self.closed:
             self.cluster.join(self)
 
-    @cached_property
+    @property
     def credentials(self) -> Credentials:
         """What the monitor of the cluster may use while this session lives."""
         if self.cluster is None:
             raise LookupError("a session without cluster has nothing to lend to a monitor")
-        return MonitorCredentials(self.settings, self.adapter.blocking(), self.cluster)
+        # No cached_property: before Python 3.12 its lock is one for all sessions, and held for ever in a forked child.
+        if self._credentials is None:
+            self._credentials = MonitorCredentials(self.settings, self.adapter.blocking(), self.cluster)
+        return self._credentials
 
     @property
     def cursors(self) -> list[Replaceable]:
