@@ -175,7 +175,7 @@ def test_a_thread_that_is_gone_in_a_forked_child_keeps_no_session_from_lending_i
 ) -> None:
     """The thread is only held up here; in the child it would never go on."""
     flavour, cluster = BlockingFlavour(), FakeCluster(network)
-    rest = {"topology_refresh_ms": 3_600_000}  # the monitor borrows nothing meanwhile
+    rest: dict[str, Any] = {"topology_refresh_ms": 3_600_000}  # the monitor borrows nothing meanwhile
     one, other = (flavour.run(flavour.connected(network, cluster.writer_endpoint, **rest)) for _ in range(2))
     inside, leave = threading.Event(), threading.Event()
 
