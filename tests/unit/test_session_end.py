@@ -90,6 +90,26 @@ def test_a_closed_session_does_not_take_a_new_connection(flavour: Flavour, netwo
     flavour.run(scenario())
 
 
+def test_a_session_that_is_closed_in_the_midst_of_a_switch_keeps_no_connection(
+    flavour: Flavour, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint)
+        opened = await session.open(session.host)
+
+        def closed_by_another_thread(old: Any, _: Any) -> None:
+            session.release()
+            BlockingFlavour().run(old._close())
+
+        monkeypatch.setattr(session.adapter, "copy_state", closed_by_another_thread)
+        await session.switch(opened, "a test")
+        assert opened.raw.closed
+
+    flavour.run(scenario())
+
+
 def test_an_interrupt_at_the_start_of_a_search_leaves_no_search_behind(
     network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -212,6 +212,8 @@ class Session:
         self._adopt(opened)
         try:
             await self.discard(old)
+            if self.closed:  # just now: the thread that did may have seen the old connection only
+                await self.discard(opened.raw)
         finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
             self._end_cursors(reason)
 
