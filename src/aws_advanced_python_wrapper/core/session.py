@@ -202,18 +202,18 @@ class Session:
 
     async def switch(self, opened: Opened, reason: str) -> None:
         """Go on with another connection: state moves over, the old connection and its cursors end."""
-        if self.closed:  # by another thread, while the new connection was being opened
+        if not self.closed:
+            await self._replace(opened, reason)
+        if self.closed:  # by another thread, which may have seen the old connection only
             await self.discard(opened.raw)
-            return
+
+    async def _replace(self, opened: Opened, reason: str) -> None:
         old = self.raw
-        self.adapter.copy_additions(old, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old, opened.raw)
         self._adopt(opened)
         try:
             await self.discard(old)
-            if self.closed:  # just now: the thread that did may have seen the old connection only
-                await self.discard(opened.raw)
         finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
             self._end_cursors(reason)
 
