@@ -40,7 +40,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 PARAMETER = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
 
 # How the table writes a default that is not one value for everybody.
-FROM_OTHER_VALUES = {"by endpoint", "from the endpoint"}
+FROM_OTHER_VALUES = {"by endpoint", "from the endpoint", "by asking", "by the connect function", "by the hosts"}
 ONLY_IF_GIVEN = "none"
 
 
@@ -135,9 +135,23 @@ def connect(cluster: LocalCluster, *, autocommit: bool = True) -> AwsWrapperConn
     return AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=autocommit)
 
 
-@pytest.mark.parametrize("page", ["failover.md", "host-monitoring.md"])
+def parameters_shown(page: str) -> list[tuple[str, str]]:
+    """Return the names in a page's tables of parameters, each with the default that stands beside it."""
+    text = (ROOT / "docs" / page).read_text()
+    return PARAMETER.findall(text if page == "parameters.md" else section(page, "Parameters"))
+
+
+TABLES = ["parameters.md", "failover.md", "host-monitoring.md"]
+
+
+def test_each_parameter_is_explained_once() -> None:
+    explained = [name for page in TABLES for name, _default in parameters_shown(page)]
+    assert sorted(explained) == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize("page", TABLES)
 def test_the_table_of_parameters_shows_their_defaults(page: str) -> None:
-    rows = PARAMETER.findall(section(page, "Parameters"))
+    rows = parameters_shown(page)
     assert len(rows) >= 5
     for name, shown in rows:
         parameter = PARAMETERS[name]
