@@ -209,6 +209,7 @@ class Session:
 
     async def _replace(self, opened: Opened, reason: str) -> None:
         old = self.raw
+        self.adapter.copy_additions(old, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old, opened.raw)
         self._adopt(opened)
