@@ -222,6 +222,19 @@ def test_in_a_forked_child_the_parents_connections_keep_no_monitor_alive(network
     assert monitor.threads
 
 
+def test_the_monitor_goes_on_while_a_finalizer_interrupts_whoever_joins(network: FakeNetwork) -> None:
+    """The finalizer may close a connection, and wait for the monitor's lock meanwhile."""
+    session = connected(network, FakeCluster(network).writer_endpoint)
+    assert session.cluster is not None
+    asking = threading.Thread(target=session.cluster.monitor.start)
+    with session.cluster._lock:
+        asking.start()
+        asking.join(2)
+        waits = asking.is_alive()
+    asking.join(5)
+    assert not waits
+
+
 def test_callers_that_cannot_hold_one_another_up_have_places_of_their_own(network: FakeNetwork) -> None:
     session = connected(network, FakeCluster(network).writer_endpoint)
     assert session.cluster

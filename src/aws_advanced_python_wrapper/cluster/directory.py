@@ -119,7 +119,8 @@ class Cluster:
         self.monitor.after_fork()
 
     def _is_wanted(self) -> bool:
-        return bool(self._live_tenants())
+        # Asked under the monitor's lock, so without ours: a finalizer that comes in under ours may want the monitor's.
+        return len(self._tenants) > 0
 
     def _live_tenants(self) -> list[Tenant]:
         with self._lock:
