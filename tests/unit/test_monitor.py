@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import random
 import subprocess
@@ -308,6 +309,24 @@ def test_random_trouble_for_a_second_leaves_it_alive(cluster: Cluster) -> None:
     eventually(lambda: cluster.watched == {cluster.writer})
     eventually(lambda: cluster.open == 1)
     assert threading.active_count() == before + 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_a_log_handler_ends_is_replaced(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    def raises(_: logging.LogRecord) -> bool:
+        raise ValueError("a filter of the program's")
+
+    logger = logging.getLogger(TopologyMonitor.__module__)
+    cluster.down = {"a"}
+    with caplog.at_level(logging.DEBUG, logger.name):
+        logger.addFilter(raises)
+        cluster.monitor.start()
+        eventually(lambda: cluster.connects["a"])
+        eventually(lambda: not any(thread.is_alive() for thread in cluster.monitor.threads))
+        logger.removeFilter(raises)
+    cluster.down.clear()
+    with cluster.monitor.search(time.monotonic()):
+        eventually(lambda: min(cluster.questions[name] for name in "abc") > 2)
 
 
 def test_a_cluster_that_is_lost_for_good_is_asked_ever_less(cluster: Cluster) -> None:

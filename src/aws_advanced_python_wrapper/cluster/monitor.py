@@ -188,9 +188,15 @@ class TopologyMonitor:
 
     def _watch(self, address: str, calls: int) -> None:
         """Ask one host for as long as that is needed. The body of a thread."""
+        try:
+            self._wait_for_first_turn(calls)
+            self._ask_while_needed(address)
+        finally:  # should a log handler of the program's have raised, another thread may take the place
+            self._end(address)
+
+    def _ask_while_needed(self, address: str) -> None:
         observer: Observer | None = None
         tries = 0
-        self._wait_for_first_turn(calls)
         while self._go_on(address):
             calls = self._calls
             tries = tries + 1 if self._is_searching() else 0
@@ -234,10 +240,14 @@ class TopologyMonitor:
             mine = self._threads.get(address) is threading.current_thread()
             if mine and address in self._needed():
                 return True
-            if mine:
+            self._end(address)  # under the same lock: who needs a thread a moment later starts another one
+            return False
+
+    def _end(self, address: str) -> None:
+        with self._changed:
+            if self._threads.get(address) is threading.current_thread():
                 del self._threads[address]
                 self._forget_reason(address)
-            return False
 
     def _forget_reason(self, address: str) -> None:
         with self._changed:
