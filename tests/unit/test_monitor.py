@@ -190,6 +190,18 @@ def test_it_ends_when_nobody_wants_it_and_starts_again(cluster: Cluster) -> None
         eventually(lambda: cluster.open == 0)
 
 
+def test_a_pace_may_be_of_any_length(clusters: list[Cluster]) -> None:
+    never = Cluster(Pace(calm=1e15, searching=0.001))
+    clusters.append(never)
+    never.monitor.start()
+    with never.monitor.search(time.monotonic()):
+        eventually(lambda: min(never.questions[name] for name in "abc") > 1)
+    eventually(lambda: never.watched == {"a"})
+    never.monitor.reconsider()
+    (thread,) = never.monitor.threads
+    assert thread.is_alive()
+
+
 def test_stop_ends_calm_threads_at_once(sleepy: Cluster) -> None:
     sleepy.monitor.start()
     (thread,) = sleepy.monitor.threads

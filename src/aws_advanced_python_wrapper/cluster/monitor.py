@@ -74,6 +74,7 @@ class TopologyMonitor:
         self._connect = connect
         self._wanted = wanted
         self._pace = pace
+        self._calm = min(pace.calm, threading.TIMEOUT_MAX)
         self._forget_threads()
 
     def _forget_threads(self) -> None:
@@ -230,7 +231,7 @@ class TopologyMonitor:
             if self._calls != calls:
                 return
             if not self._is_searching():
-                self._changed.wait(self._pace.calm)
+                self._changed.wait(self._calm)
             elif len(self._threads) > 1:
                 self._changed.wait(_HEAD_START)
 
@@ -278,9 +279,7 @@ class TopologyMonitor:
                 growth: float = 1.5 ** min(max(0, tries - _PATIENT_TRIES), 20)
                 self._changed.wait(min(searching * growth, longest))
             else:
-                self._changed.wait(
-                    min(_SETTLING_INTERVAL, self._pace.calm) if now < self._settled_at else self._pace.calm
-                )
+                self._changed.wait(min(_SETTLING_INTERVAL, self._calm) if now < self._settled_at else self._calm)
 
     def __repr__(self) -> str:
         with self._changed:
