@@ -31,7 +31,7 @@ def adapter_for(
         AwsWrapperError: `target` is missing, not callable or of the other flavour, its driver is not known, or no
             adapter has that code.
     """
-    if not callable(target):
+    if not callable(target) or _is_connection_class(target):
         raise AwsWrapperError(
             f"connect needs the driver's connect function first, as in connect({_example(asynchronous)}, ...); "
             f"it was given {_described(target)}"
@@ -86,12 +86,21 @@ def _example(asynchronous: bool) -> str:
 
 def _code_of(target: Callable[..., Any]) -> str:
     package = _package_of(target)
+    if package is None and _package_of(_function(target)):
+        raise AwsWrapperError(
+            f"{_described(target)} has arguments bound to it: give the function itself, and the arguments to connect, "
+            "as the connections that watch the cluster need them too"
+        )
     if package is None:
         raise AwsWrapperError(
             f"the driver of {_described(target)} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
             "For a connect function of your own, name the driver with wrapper_driver_dialect"
         )
     return _PACKAGES[package]
+
+
+def _is_connection_class(target: Any) -> bool:
+    return isinstance(target, type) and _package_of(target) is not None
 
 
 def _package_of(target: Callable[..., Any]) -> str | None:
