@@ -117,25 +117,29 @@ def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
     assert_on_true_writer(cluster, connection)
 
 
+@pytest.mark.parametrize(
+    ("before", "outcome"), [("SELECT 1", FailoverSuccessError), ("BEGIN", TransactionResolutionUnknownError)]
+)
 def test_a_failover_that_was_interrupted_is_made_up_for_at_the_next_call(
-    cluster: LocalCluster, connect: Connect
+    cluster: LocalCluster, connect: Connect, before: str, outcome: type[FailoverError]
 ) -> None:
     connection: Any = connect(cluster, autocommit=True)
+    connection.execute(before)
     for instance in cluster.instances:
         cluster.kill(instance)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupt)
+    handler = signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.5)
         with pytest.raises(KeyboardInterrupt):
             connection.execute("SELECT 1")
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)
     cluster.restore()
-    with pytest.raises(FailoverError):
+    with pytest.raises(outcome):
         connection.execute("SELECT 1")
     assert_on_true_writer(cluster, connection)
 

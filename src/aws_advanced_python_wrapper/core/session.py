@@ -66,6 +66,7 @@ class Session:
         self.raw: RawConnection = None
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.transaction_status = 0
+        self._lost_in_transaction: RawConnection = None
         self.running: list[float] = []
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         self.closed = False
@@ -151,7 +152,11 @@ class Session:
         kind = self.adapter.classify(error, failed)
         if kind is ErrorKind.OTHER:
             return
-        at, in_transaction = monotonic(), self.adapter.was_in_transaction(failed, status)
+        at = monotonic()
+        in_transaction = failed is self._lost_in_transaction or self.adapter.was_in_transaction(failed, status)
+        if in_transaction and self.adapter.is_closed(failed):
+            # Should the failover be interrupted, the next call makes up for it: the driver knows of none by then.
+            self._lost_in_transaction = failed
         async with self._lock:
             if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
                 return
@@ -229,6 +234,7 @@ class Session:
         self.host = opened.host
         self.raw = opened.raw
         self.transaction_status = 0
+        self._lost_in_transaction = None
         self._transaction = self.adapter.transaction_source(opened.raw)
         self._attach()
 
