@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,9 @@ def test_a_writer_that_only_hangs_is_noticed_before_the_cluster_ends_it(
 ) -> None:
     cluster.set_delays(hang_detection=3.0)
     line = line_to(cluster.writer)
-    monitor = connect_through(line, cluster, connect, auxiliary_query_timeout_sec=0.2)[0]._session.cluster.monitor
+    known = connect_through(line, cluster, connect, auxiliary_query_timeout_sec=0.2)[0]._session.cluster
+    monitor, connected_at = known.monitor, time.monotonic()
+    eventually(lambda: known.store.current.writer_verified_at > connected_at)  # the monitor has its own connection
     line.fall_silent()
     failover = Background(cluster.failover, kind="hang")
     eventually(lambda: not monitor.is_watching)
