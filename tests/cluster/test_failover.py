@@ -671,6 +671,18 @@ def test_an_error_of_the_programs_own_making_passes_unchanged(cluster: LocalClus
     assert_untouched(connection, before)
 
 
+def test_what_the_server_says_of_connections_of_its_own_passes_unchanged(
+    cluster: LocalCluster, connect: Connect
+) -> None:
+    """As foreign tables and `dblink` do when their server cannot be reached."""
+    connection = connect(cluster)
+    before = connection.target_connection
+    with pytest.raises(psycopg.errors.ConnectionFailure) as caught:
+        connection.execute("DO $$ BEGIN RAISE 'could not connect to the other one' USING ERRCODE = '08006'; END $$")
+    assert type(caught.value) is psycopg.errors.ConnectionFailure
+    assert_untouched(connection, before)
+
+
 def test_a_transaction_that_the_program_made_read_only_is_left_alone(cluster: LocalCluster, connect: Connect) -> None:
     table = fresh_table(cluster, "read_only_by_choice")
     connection = connect(cluster)

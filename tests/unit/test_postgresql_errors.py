@@ -148,11 +148,23 @@ def with_state(state: str, severity: str = "ERROR", text: str = "something") -> 
 _KNOWN = {state for state, _ in STATES if state in errors._sqlcodes}
 
 
+@pytest.mark.parametrize("state", [state for state, kind in STATES if kind is NETWORK])
+@pytest.mark.parametrize(
+    ("severity", "lost", "kind"),
+    [("ERROR", False, OTHER), ("ERROR", True, NETWORK), ("FATAL", False, NETWORK), (None, False, NETWORK)],
+)
+def test_a_lost_connection_of_the_servers_own_is_none_of_ours(
+    state: str, severity: Any, lost: bool, kind: ErrorKind
+) -> None:
+    assert classify(with_state(state, severity), connection_lost=lost) is kind
+
+
 @pytest.mark.parametrize(("state", "kind"), STATES)
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_state_tells_more_than_the_text(state: str, kind: ErrorKind, lost: bool) -> None:
     for text in ("server closed the connection unexpectedly", "password authentication failed", "irgendetwas"):
-        assert classify(with_state(state, text=text), connection_lost=lost) is kind
+        severity = "FATAL" if kind is NETWORK else "ERROR"
+        assert classify(with_state(state, severity, text), connection_lost=lost) is kind
 
 
 @pytest.mark.parametrize("state", ["53300", "53400", "58030", "58P01", "F0000", "99000", "XX000", "XX001"])

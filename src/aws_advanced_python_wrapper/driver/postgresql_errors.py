@@ -30,19 +30,20 @@ def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind
     if not isinstance(error, psycopg.Error):
         return ErrorKind.OTHER
     if error.sqlstate is not None:
-        return _by_state(error.sqlstate, error.diag.severity_nonlocalized)
+        return _by_state(error.sqlstate, error.diag.severity_nonlocalized, connection_lost=connection_lost)
     if isinstance(error, psycopg.OperationalError):
         return _by_text(str(error)) if connection_lost else ErrorKind.OTHER
     return ErrorKind.OTHER
 
 
-def _by_state(state: str, severity: str | None) -> ErrorKind:
+def _by_state(state: str, severity: str | None, *, connection_lost: bool) -> ErrorKind:
     if state == _READ_ONLY_STATE:
         return ErrorKind.READ_ONLY
     if state.startswith(_LOGIN_CLASS):
         return ErrorKind.LOGIN
     if state.startswith(_NETWORK_STATES):
-        return ErrorKind.NETWORK
+        # A statement that fails, and leaves the connection as it was, speaks of another server's: a foreign table's.
+        return ErrorKind.OTHER if severity == "ERROR" and not connection_lost else ErrorKind.NETWORK
     if severity in ("FATAL", "PANIC") and not state.startswith(_ENDED_FOR_GOOD):
         return ErrorKind.NETWORK
     return ErrorKind.OTHER
