@@ -179,3 +179,24 @@ def test_with_stale_dns_alone_a_host_that_cannot_be_reached_is_the_drivers_own_e
         assert network.attempts_by("program") == [cluster.writer_endpoint]
 
     flavour.run(scenario())
+
+
+def test_a_stale_name_that_leads_to_nobody_is_passed_by_with_what_is_remembered_of_the_cluster(
+    flavour: Flavour, network: FakeNetwork, plugins: Plugins
+) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        kept = await keep(flavour, network, cluster, plugins)
+        assert kept.cluster is not None
+        threads = kept.cluster.monitor.threads
+        kept.release()
+        for thread in threads:  # nobody watches the cluster any more
+            thread.join(10)
+            assert not thread.is_alive()
+        cluster.fail_over(2)
+        network.names.pop(cluster.writer_endpoint)
+        session = await flavour.connected(network, cluster.writer_endpoint, plugins)
+        assert await flavour.execute(session, "INSERT") == "db-2"
+
+    flavour.run(scenario())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,12 +53,25 @@ class WriterConnect:
         Raises `NoHostFoundError` if the endpoint leads to another host and none says in time that it is the writer, and
         the driver's own error if nothing better is known than the endpoint, which cannot be reached.
         """
-        opened = await self._past_dns() or await proceed(host)
+        opened = await self._past_dns() or await self._by_dns(host, proceed)
         if self.session.cluster is None or opened.host.role is HostRole.WRITER:
             return opened
         logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
         await self.session.discard(opened.raw)
         return await self.search().writer(self.since, Deadline.after(self.patience))
+
+    async def _by_dns(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        """Follow DNS; where it leads to nobody, the hosts of a known cluster are given a moment to name the writer."""
+        adapter = self.session.adapter
+        try:
+            return await proceed(host)
+        except adapter.errors.Error as error:
+            if self.session.cluster is None or adapter.classify(error) is not ErrorKind.NETWORK:
+                raise
+            opened = await self._named()
+            if opened is None:
+                raise
+            return opened
 
     async def _past_dns(self) -> Opened | None:
         """Connect to the instance that the monitor knows to be the writer; None if it knows none.
@@ -68,9 +82,11 @@ class WriterConnect:
         topology = cluster.store.current if cluster and cluster.monitor.is_watching else None
         if topology is None or topology.writer is None or topology.writer_verified_at is None:
             return None
+        opened = await self.search().attempt_writer(topology.writer, Deadline.after(_ATTEMPT_LIMIT))
+        return opened or await self._named()
+
+    async def _named(self) -> Opened | None:
+        """Connect to the host that says in a moment that it is the writer; None if none does."""
         search = self.search()
-        opened = await search.attempt_writer(topology.writer, Deadline.after(_ATTEMPT_LIMIT))
-        if opened:
-            return opened
         writer = await search.verified_writer(self.since, Deadline.after(_DOUBT))
         return await search.attempt_writer(writer, Deadline.after(_ATTEMPT_LIMIT)) if writer else None
