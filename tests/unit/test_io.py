@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.core.io import run
+from aws_advanced_python_wrapper.core import io
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from support.flavours import Flavour
 
@@ -168,6 +171,35 @@ def test_an_event_that_is_set_before_the_wait_is_not_lost(flavour: Flavour) -> N
         assert await event.wait(5)
 
     flavour.run(scenario())
+
+
+@pytest.mark.parametrize("moment", range(1, 12))
+def test_whoever_waits_for_an_event_may_set_it_at_any_moment(moment: int) -> None:
+    """As a finalizer or a signal handler does, in the same thread, that closes the connection."""
+    event = BlockingIo().event()
+    heard: list[bool] = []
+
+    def wait() -> None:
+        lines = 0
+
+        def interrupt(frame: FrameType, kind: str, _: object) -> Any:
+            nonlocal lines
+            if kind == "line" and frame.f_code.co_filename in (threading.__file__, io.__file__):
+                lines += 1
+                if lines == moment:
+                    sys.settrace(None)
+                    event.set()
+            return interrupt
+
+        sys.settrace(interrupt)
+        heard.append(run(event.wait(10)))
+
+    thread, later = threading.Thread(target=wait, daemon=True), threading.Timer(0.02, event.set)
+    later.daemon = True
+    later.start()  # should the moment not come before it waits
+    thread.start()
+    thread.join(2)
+    assert heard == [True]
 
 
 def test_the_lock_lets_one_in_at_a_time(flavour: Flavour) -> None:

@@ -6,6 +6,7 @@ flavour none of them ever suspends, so `run` can drive a coroutine to its end wi
 
 from __future__ import annotations
 
+import contextlib
 import select
 import threading
 import time
@@ -114,16 +115,31 @@ class BlockingIo:
 
 
 class _ThreadEvent:
-    """A thread's event whose wait has the shape of a coroutine."""
+    """A thread's event whose wait has the shape of a coroutine.
+
+    It is a mere lock, free once the event is set. A `threading.Event` cannot be set by the thread that is about to wait
+    for it, as a finalizer or a signal handler does that comes in between and closes a connection.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self.set = self._event.set
-        self.clear = self._event.clear
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def set(self) -> None:
+        """Open the gate."""
+        with contextlib.suppress(RuntimeError):  # it is open already
+            self._gate.release()
+
+    def clear(self) -> None:
+        """Close the gate."""
+        self._gate.acquire(blocking=False)
 
     async def wait(self, timeout: float) -> bool:
         """Block this thread."""
-        return self._event.wait(min(timeout, threading.TIMEOUT_MAX))
+        if not self._gate.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
+            return False
+        self.set()
+        return True
 
 
 class _ThreadLock:
