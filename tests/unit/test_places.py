@@ -105,6 +105,23 @@ def test_an_error_inside_gives_the_place_back(flavour: Flavour) -> None:
     assert repr(places) == "<Places 1 free, 0 in line>"
 
 
+def test_a_place_may_be_given_back_while_the_same_thread_takes_one() -> None:
+    """By the finalizer of a coroutine that was dropped."""
+    places = Places(1)
+    taken: Any = threading.Event()
+    assert places.take(taken)
+
+    def take() -> None:
+        with places._lock:
+            places.give_back()
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    thread.join(2)
+    assert not thread.is_alive()
+    assert repr(places) == "<Places 1 free, 0 in line>"
+
+
 @pytest.mark.parametrize("handed_over", [False, True])
 def test_a_cancelled_task_leaves_the_line_and_keeps_no_place(handed_over: bool) -> None:
     places = Places(1)

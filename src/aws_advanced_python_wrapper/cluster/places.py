@@ -21,7 +21,7 @@ class Places:
     def __init__(self, number: int) -> None:
         self._free = number
         self._line: deque[Caller] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may give a place back at any moment
 
     def take(self, caller: Caller) -> bool:
         """Take a place; False if none is free, and the caller is told when one has been handed over to them."""
