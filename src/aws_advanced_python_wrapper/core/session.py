@@ -17,6 +17,7 @@ from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
 from aws_advanced_python_wrapper.parameters import (
@@ -71,7 +72,7 @@ class Session:
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         self.closed = False
         self._era = CLUSTERS.era
-        self._cursors: weakref.WeakSet[Replaceable] = weakref.WeakSet()
+        self._cursors: WeakCollection[Replaceable] = WeakCollection()
         self._lock = io.lock()
         self._credentials: Credentials | None = None
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
@@ -224,8 +225,8 @@ class Session:
             self._end_cursors(reason)
 
     def _end_cursors(self, reason: str) -> None:
-        cursors, self._cursors = self._cursors, weakref.WeakSet()
-        for cursor in list(cursors):
+        cursors, self._cursors = self._cursors, WeakCollection()
+        for cursor in cursors:
             cursor.become_stale(reason)
 
     def _adopt(self, opened: Opened) -> None:
