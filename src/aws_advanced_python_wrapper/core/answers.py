@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import lru_cache, partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -30,13 +31,13 @@ class Facade:
     _block_class: ClassVar[Callable[..., Any]] = WatchedBlock
     _watched_rows: ClassVar[Callable[..., Any]] = staticmethod(watched_rows)
 
+    @abstractmethod
     def _ours(self, value: Any) -> Any:
         """Return our object that stands for a connection or cursor of the driver's; any other value as it is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rows_moved(self) -> None:
         """Look again where the rows of all cursors are."""
-        raise NotImplementedError
 
     def _caller(self, session: Session) -> Callable[..., Any]:
         """Return what makes a call through the session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aws_advanced_python_wrapper.core.answers import Facade, answering_for
@@ -62,9 +63,9 @@ class ConnectionFacade(Facade):
         """The pool that lent the connection to the program, or None."""
         return self._session.adapter.pool_of(self._session.raw)
 
+    @abstractmethod
     def _cursor(self, raw: RawCursor) -> Any:
         """Make the cursor that stands for the driver's."""
-        raise NotImplementedError
 
     def _ours(self, value: Any) -> Any:
         session = self._session
@@ -141,9 +142,9 @@ class CursorFacade(Facade):
             method = getattr(raw, name)
             bind(self, name, method if local else self._watched(method))
 
+    @abstractmethod
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
-        raise NotImplementedError
 
     def _end(self, stale: Any, refuse: Callable[..., Any]) -> None:
         bind = object.__setattr__
