@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 
-def uvloop() -> Any:
-    return pytest.importorskip("uvloop", reason="uvloop is not installed: it has no wheel for this Python")
+@pytest.fixture
+def uvloop(aurora_postgresql: LocalCluster) -> Any:
+    """Return the module, where it can be used with a cluster of this machine."""
+    module = pytest.importorskip("uvloop", reason="uvloop is not installed: it has no wheel for this Python")
+    resolution = aurora_postgresql.resolution
+    if resolution is not None and resolution.mode == "hook":  # uvloop asks the operating system itself
+        pytest.skip(f"uvloop does not find the names of the local cluster: {resolution.reason}")
+    return module
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +44,7 @@ def _is_the_same(item: pytest.Item) -> bool:
 @pytest.fixture(params=["asyncio", "uvloop"])
 def play(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Return `asyncio.run`, and then the same of the other event loop that programs use."""
-    return asyncio.run if request.param == "asyncio" else uvloop().run
+    return asyncio.run if request.param == "asyncio" else request.getfixturevalue("uvloop").run
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def loop_thread() -> Iterator[LoopThread]:
-    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed: it has no wheel for this Python")
+def loop_thread(uvloop: Any) -> Iterator[LoopThread]:
     with closing(LoopThread(uvloop.new_event_loop)) as thread:
         yield thread
