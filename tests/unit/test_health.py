@@ -196,17 +196,23 @@ def test_a_less_patient_newcomer_wakes_the_thread(watchers: HostWatchers, server
     eventually(lambda: server.checks > 2)
 
 
-def test_newcomers_like_the_others_do_not_wake_the_thread(
-    watchers: HostWatchers, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = itertools.count()
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Return a count whose next number is how often the thread has looked when a call could be overdue."""
+    numbers = itertools.count()
     look = health.HostWatcher._pause
 
     def counted(self: health.HostWatcher, now: float) -> float:
-        next(looks)
+        next(numbers)
         return look(self, now)
 
     monkeypatch.setattr(health.HostWatcher, "_pause", counted)
+    return numbers
+
+
+def test_newcomers_like_the_others_do_not_wake_the_thread(
+    watchers: HostWatchers, server: Server, looks: Iterator[int]
+) -> None:
     clients = []
     for _ in range(20):
         clients.append(connected(watchers, server, SLOW))
@@ -218,16 +224,8 @@ def test_newcomers_like_the_others_do_not_wake_the_thread(
 
 
 def test_a_thread_that_looks_for_short_calls_rests_for_an_interval(
-    watchers: HostWatchers, server: Server, monkeypatch: pytest.MonkeyPatch
+    watchers: HostWatchers, server: Server, looks: Iterator[int]
 ) -> None:
-    looks = itertools.count()
-    look = health.HostWatcher._pause
-
-    def counted(self: health.HostWatcher, now: float) -> float:
-        next(looks)
-        return look(self, now)
-
-    monkeypatch.setattr(health.HostWatcher, "_pause", counted)
     client = connected(watchers, server, Patience(time=0.001, interval=5, count=1, disposal=0))
     time.sleep(0.1)
     assert next(looks) <= 2
