@@ -27,7 +27,7 @@ from aws_advanced_python_wrapper.errors import (
     FailoverSuccessError,
     TransactionResolutionUnknownError,
 )
-from aws_advanced_python_wrapper.parameters import (
+from aws_advanced_python_wrapper.parameters.failover import (
     ENABLE_CONNECT_FAILOVER,
     ENABLE_FAILOVER,
     FAILOVER_MODE,

@@ -16,12 +16,12 @@ from aws_advanced_python_wrapper.cluster.silence import Patience
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.parameters import (
+from aws_advanced_python_wrapper.parameters.catalogue import HOST_MONITORING
+from aws_advanced_python_wrapper.parameters.host_monitoring import (
     FAILURE_DETECTION_COUNT,
     FAILURE_DETECTION_ENABLED,
     FAILURE_DETECTION_INTERVAL_MS,
     FAILURE_DETECTION_TIME_MS,
-    HOST_MONITORING,
     MONITOR_DISPOSAL_TIME_MS,
 )
 

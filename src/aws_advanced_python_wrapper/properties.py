@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters import ALIASES, CONNECT_TIMEOUT, NOT_YET, PARAMETERS, PURPOSES
+from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, NOT_YET, PARAMETERS, PURPOSES
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Phase, 
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.errors import AwsConnectError
-from aws_advanced_python_wrapper.parameters import CONNECT_TIMEOUT
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo

@@ -24,7 +24,9 @@ from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.local import LocalCluster
 from aws_advanced_python_wrapper.local.command import parser
 from aws_advanced_python_wrapper.local.instance import ProxyControls
-from aws_advanced_python_wrapper.parameters import FAILOVER_MODE, PARAMETERS, PLUGINS
+from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS
+from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE
+from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

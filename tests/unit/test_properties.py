@@ -7,8 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import parameters
 from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.parameters.catalogue import NOT_YET, PARAMETERS, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
+from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE, FAILOVER_TIMEOUT_SEC
+from aws_advanced_python_wrapper.parameters.plugins import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
 
 PSYCOPG = {
@@ -29,11 +32,10 @@ def settings(conninfo: str = "", driver: Any = PSYCOPG, **arguments: Any) -> Set
     return Settings.from_arguments(conninfo, arguments, driver)
 
 
-@pytest.mark.parametrize("parameter", parameters.PARAMETERS.values(), ids=lambda parameter: parameter.name)
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda parameter: parameter.name)
 def test_every_parameter_is_documented_and_its_default_is_allowed(parameter: Any) -> None:
     assert parameter.doc.endswith(".")
     assert parameter.area
-    assert getattr(parameters, parameter.name.upper()) is parameter
     assert settings()[parameter] == parameter.default
     if parameter.default is not None:
         assert parameter.read(parameter.default) == parameter.default
@@ -53,8 +55,8 @@ def test_the_users_values_are_sorted_by_who_needs_them() -> None:
     assert given.driver == {"host": "db", "port": 5433, "application_name": "x", "autocommit": True}
     monitoring = given.for_monitoring("topology-monitoring-", without=("autocommit",)).driver
     assert monitoring == {"host": "db", "port": 5433, "connect_timeout": 3, "application_name": "watch"}
-    assert given[parameters.FAILOVER_TIMEOUT_SEC] == 60.0
-    assert given[parameters.PLUGINS] == ("failover", "efm")
+    assert given[FAILOVER_TIMEOUT_SEC] == 60.0
+    assert given[PLUGINS] == ("failover", "efm")
 
 
 def test_each_purpose_has_settings_of_its_own() -> None:
@@ -149,8 +151,8 @@ def test_an_unknown_name_in_the_string_may_be_a_piece_of_a_password(conninfo: st
     assert "s3cr3t" not in str(refused.value)
 
 
-@pytest.mark.parametrize("prefix", ["", parameters.TOPOLOGY_MONITORING])
-@pytest.mark.parametrize("name", sorted(parameters.NOT_YET))
+@pytest.mark.parametrize("prefix", ["", TOPOLOGY_MONITORING])
+@pytest.mark.parametrize("name", sorted(NOT_YET))
 def test_a_parameter_that_is_still_to_come_is_told_and_no_other_suggested(name: str, prefix: str) -> None:
     for given in ({"conninfo": f"{prefix}{name}=3"}, {f"{prefix}{name}": 3}):
         with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}{name} is not supported yet\\.$"):
@@ -171,13 +173,13 @@ def test_a_connection_string_of_another_type_is_refused(conninfo: Any) -> None:
 
 def test_other_spellings_mean_the_same_parameter() -> None:
     given = settings("wrapperPlugins=''", dialect="aurora-pg", failover_mode="Strict-Reader")
-    assert given[parameters.PLUGINS] == ()
-    assert given[parameters.WRAPPER_DIALECT] == "aurora-pg"
-    assert given[parameters.FAILOVER_MODE] == "strict_reader"
+    assert given[PLUGINS] == ()
+    assert given[WRAPPER_DIALECT] == "aurora-pg"
+    assert given[FAILOVER_MODE] == "strict_reader"
 
 
 def test_text_that_says_false_is_false() -> None:
-    assert settings(auto_sort_wrapper_plugin_order="False")[parameters.AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
+    assert settings(auto_sort_wrapper_plugin_order="False")[AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
 
 
 def test_the_repr_shows_no_secret() -> None:

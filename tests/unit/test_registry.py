@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.failover_plugin import FailoverPlugin
-from aws_advanced_python_wrapper.parameters import PLUGINS
+from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.stale_dns_plugin import StaleDnsPlugin
 
 if TYPE_CHECKING:

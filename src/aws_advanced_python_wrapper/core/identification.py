@@ -13,14 +13,13 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.database.detection import detect, named
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters import (
-    AUXILIARY_QUERY_TIMEOUT_SEC,
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC, WRAPPER_DIALECT
+from aws_advanced_python_wrapper.parameters.failover import FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC
+from aws_advanced_python_wrapper.parameters.topology import (
     CLUSTER_ID,
     CLUSTER_INSTANCE_HOST_PATTERN,
     CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS,
-    FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC,
     TOPOLOGY_REFRESH_MS,
-    WRAPPER_DIALECT,
 )
 
 if TYPE_CHECKING:

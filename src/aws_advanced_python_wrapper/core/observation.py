@@ -10,7 +10,8 @@ from aws_advanced_python_wrapper.cluster.monitor import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
-from aws_advanced_python_wrapper.parameters import AUXILIARY_QUERY_TIMEOUT_SEC, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters.catalogue import TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster

@@ -8,11 +8,8 @@ from aws_advanced_python_wrapper.conninfo import parse
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
-from aws_advanced_python_wrapper.parameters import (
-    AUTO_SORT_WRAPPER_PLUGIN_ORDER,
-    PLUGINS,
-    WRAPPER_DRIVER_DIALECT,
-)
+from aws_advanced_python_wrapper.parameters.database import WRAPPER_DRIVER_DIALECT
+from aws_advanced_python_wrapper.parameters.plugins import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:

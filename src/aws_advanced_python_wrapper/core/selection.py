@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 from aws_advanced_python_wrapper.cluster.selectors import SELECTORS, SelectorState, Weights, canonical
-from aws_advanced_python_wrapper.parameters import (
+from aws_advanced_python_wrapper.parameters.host_selection import (
     ROUND_ROBIN_DEFAULT_WEIGHT,
     ROUND_ROBIN_HOST_WEIGHT_PAIRS,
     WEIGHTED_RANDOM_DEFAULT_WEIGHT,

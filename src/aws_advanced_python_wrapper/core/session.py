@@ -20,10 +20,8 @@ from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failu
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
-from aws_advanced_python_wrapper.parameters import (
-    CONNECT_TIMEOUT,
-    TRANSFER_SESSION_STATE_ON_SWITCH,
-)
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
+from aws_advanced_python_wrapper.parameters.session import TRANSFER_SESSION_STATE_ON_SWITCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -26,7 +26,7 @@ from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, keep_alive, last_heard
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
-from aws_advanced_python_wrapper.parameters import (
+from aws_advanced_python_wrapper.parameters.network import (
     TCP_KEEPALIVE,
     TCP_KEEPALIVE_INTERVAL,
     TCP_KEEPALIVE_PROBES,

@@ -1,0 +1,44 @@
+"""All parameters by name, their other spellings, and the prefixes that give one to some connections only."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_advanced_python_wrapper.converters import Parameter
+from aws_advanced_python_wrapper.parameters import (
+    database,
+    failover,
+    host_monitoring,
+    host_selection,
+    network,
+    plugins,
+    session,
+    topology,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_AREAS = (plugins, database, topology, session, network, failover, host_selection, host_monitoring)
+
+PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
+    {
+        parameter.name: parameter
+        for area in _AREAS
+        for parameter in vars(area).values()
+        if isinstance(parameter, Parameter)
+    }
+)
+
+# Spellings of earlier documentation and of the sister drivers.
+ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins", "dialect": "wrapper_dialect"})
+
+# Parameters of the user guide that this version does not have yet.
+NOT_YET: Final = frozenset({"socket_timeout"})
+
+# A parameter with such a prefix, ours or the database driver's, is only for the connections that the monitors
+# of that purpose open. No prefix is the beginning of another.
+TOPOLOGY_MONITORING: Final = "topology-monitoring-"
+HOST_MONITORING: Final = "monitoring-"
+PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)

@@ -1,0 +1,50 @@
+"""Time limits and keepalive."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_advanced_python_wrapper.converters import TRUTH, WHOLE_NUMBER, Parameter, optional
+
+CONNECT_TIMEOUT: Final[Parameter[int | None]] = Parameter(
+    "connect_timeout",
+    optional(WHOLE_NUMBER),
+    None,
+    "network",
+    "Time allowed for opening a connection; handed to the database driver too.",
+    unit="seconds",
+    minimum=0,
+)
+
+TCP_KEEPALIVE: Final[Parameter[bool | None]] = Parameter(
+    "tcp_keepalive", optional(TRUTH), None, "network", "Use TCP keepalive; None: as the database driver does."
+)
+
+TCP_KEEPALIVE_TIME: Final[Parameter[int | None]] = Parameter(
+    "tcp_keepalive_time",
+    optional(WHOLE_NUMBER),
+    None,
+    "network",
+    "Silence before the first keepalive probe.",
+    unit="seconds",
+    minimum=1,
+)
+
+TCP_KEEPALIVE_INTERVAL: Final[Parameter[int | None]] = Parameter(
+    "tcp_keepalive_interval",
+    optional(WHOLE_NUMBER),
+    None,
+    "network",
+    "Time between two keepalive probes.",
+    unit="seconds",
+    minimum=1,
+)
+
+TCP_KEEPALIVE_PROBES: Final[Parameter[int | None]] = Parameter(
+    "tcp_keepalive_probes",
+    optional(WHOLE_NUMBER),
+    None,
+    "network",
+    "Unanswered keepalive probes after which the connection counts as lost.",
+    minimum=1,
+)
