@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
@@ -60,9 +59,16 @@ class FailoverPlugin(Plugin):
         settings = session.settings
         self._enabled = settings[ENABLE_FAILOVER]
         self._timeout = settings[FAILOVER_TIMEOUT_SEC]
-        of_readers = session.endpoint.type is EndpointType.READER
-        self._mode = settings[FAILOVER_MODE] or ("reader_or_writer" if of_readers else "strict_writer")
-        self._select = host_choice(settings, settings[FAILOVER_READER_HOST_SELECTOR_STRATEGY])
+        self._select = host_choice(session, settings[FAILOVER_READER_HOST_SELECTOR_STRATEGY])
+
+    @property
+    def _mode(self) -> str:
+        """As the user says; else a program that reads is served by any host, and all others by the writer."""
+        session = self.session
+        reads = session.endpoint.type is EndpointType.READER
+        if session.wanted_role is not None:
+            reads = session.wanted_role is HostRole.READER
+        return session.settings[FAILOVER_MODE] or ("reader_or_writer" if reads else "strict_writer")
 
     # Opening a connection
 
@@ -84,7 +90,7 @@ class FailoverPlugin(Plugin):
         session = self.session
         if not (self._enabled and session.cluster and session.settings[ENABLE_CONNECT_FAILOVER]):
             return False
-        return not isinstance(error, FailoverError) and session.adapter.classify(error) is ErrorKind.NETWORK
+        return not isinstance(error, FailoverError) and session.classify(error) is ErrorKind.NETWORK
 
     # A call has failed
 
@@ -156,8 +162,8 @@ class FailoverPlugin(Plugin):
         try:
             if self._mode == "strict_writer":
                 return await search.writer(since, deadline)
-            select = partial(self._select, search.cluster.selector_state)
-            return await search.reader(since, deadline, or_writer=self._mode == "reader_or_writer", select=select)
+            or_writer = self._mode == "reader_or_writer"
+            return await search.reader(since, deadline, or_writer=or_writer, select=self._select)
         except NoHostFoundError as error:
             raise self._failed(str(error)) from None
 

@@ -75,8 +75,7 @@ class AwsWrapperConnection(ConnectionFacade):
         if getattr(pool, "close_returns", False):
             pool.putconn(self)
             return
-        self._session.release()
-        self._session.raw.close()
+        run(self._session.end())
 
     # What psycopg users expect
 
@@ -116,8 +115,9 @@ class AwsWrapperConnection(ConnectionFacade):
     # What users of this driver's relatives expect
 
     def set_read_only(self, value: bool | None) -> None:
-        """Set whether transactions are read-only."""
-        self.read_only = value
+        """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
+        run(self._session.route(bool(value)))
+        self._session.call(self._session.raw.__setattr__, "read_only", value)
 
     def set_autocommit(self, value: bool) -> None:
         """Set whether each statement is its own transaction."""
@@ -125,8 +125,7 @@ class AwsWrapperConnection(ConnectionFacade):
 
     def invalidate(self) -> None:
         """End the connection without waiting for its host."""
-        self._session.release()
-        run(self._session.discard(self._session.raw))
+        run(self._session.give_up())
 
     def release_resources(self) -> None:
         """Let go of what the plugins hold; done by `close` as well."""
@@ -134,7 +133,9 @@ class AwsWrapperConnection(ConnectionFacade):
 
     def __setattr__(self, name: str, value: Any) -> None:
         session = self._session
-        if name in session.adapter.setters:
+        if name == "read_only":
+            self.set_read_only(value)
+        elif name in session.adapter.setters:
             session.call(session.raw.__setattr__, name, value)
         else:
             setattr(session.raw, name, value)

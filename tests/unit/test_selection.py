@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ HOSTS = [HostInfo(name, 5432, HostRole.READER) for name in "ab"]
 
 
 def picks(strategy: str, times: int, **given: Any) -> str:
-    choose = host_choice(Settings.from_arguments("", given, ()), strategy)
     state = SelectorState(random.Random(7))  # noqa: S311 - reproducible
-    return "".join(choose(state, HOSTS).host for _ in range(times))
+    cluster = SimpleNamespace(selector_state=state)
+    session: Any = SimpleNamespace(settings=Settings.from_arguments("", given, ()), cluster=cluster)
+    choose = host_choice(session, strategy)
+    return "".join(choose(HOSTS).host for _ in range(times))
 
 
 @pytest.mark.parametrize("strategy", ["round_robin", "Round-Robin", " ROUND-ROBIN "])

@@ -82,8 +82,7 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         if getattr(pool, "close_returns", False):
             await pool.putconn(self)
             return
-        self._session.release()
-        await self._session.raw.close()
+        await self._session.end()
 
     # What psycopg users expect
 
@@ -129,7 +128,8 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         return value
 
     async def set_read_only(self, value: bool | None) -> None:
-        """Set whether transactions are read-only."""
+        """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
+        await self._session.route(bool(value))
         await self._session.acall(self._session.raw.set_read_only, value)
 
     async def get_autocommit(self) -> bool:
@@ -143,8 +143,7 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
 
     async def invalidate(self) -> None:
         """End the connection without waiting for its host."""
-        self._session.release()
-        await self._session.discard(self._session.raw)
+        await self._session.give_up()
 
     async def release_resources(self) -> None:
         """Let go of what the plugins hold; done by `close` as well."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-from aws_advanced_python_wrapper.cluster.host import HostInfo
+from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
@@ -73,9 +73,17 @@ class SessionView(Protocol):
         ...
 
     @property
+    def current(self) -> Opened:
+        """The connection of the moment, as it was opened."""
+        ...
+
+    @property
     def running(self) -> list[float]:
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         ...
+
+    wanted_role: HostRole | None
+    """The role of the host that the program wants now, where a plugin knows better than the endpoint; else None."""
 
     def join_cluster(self) -> None:
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
@@ -94,11 +102,26 @@ class SessionView(Protocol):
         """Go on with another connection; the old one and its cursors end. A session that is closed stays closed."""
         ...
 
+    async def exchange(self, opened: Opened, reason: str) -> Opened:
+        """Go on with another connection, and return the old one, which stays open and is the caller's from now on.
+
+        Its cursors end. Only for a connection that no call is using and on which no transaction is open.
+        """
+        ...
+
+    def classify(self, error: BaseException) -> ErrorKind:
+        """Tell what an error means that was raised while a connection was being opened."""
+        ...
+
     async def give_up(self) -> None:
         """Close the session with its connection: no host is left for it."""
         ...
 
-    async def discard(self, raw: RawConnection) -> None:
+    async def leave(self, opened: Opened) -> None:
+        """Close a connection that works and that nobody needs any more."""
+        ...
+
+    async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
         ...
 
@@ -166,6 +189,12 @@ class Plugin:
 
         Called after the session has connected and after each switch; and again, for the same connection, where the
         background threads of the process have ended: in a forked child, and after `release_resources`.
+        """
+
+    async def on_read_only(self, read_only: bool) -> None:
+        """Move the session to where read-only transactions belong, or all others.
+
+        Called before the program's wish reaches the driver. To raise leaves everything as it is.
         """
 
     async def on_error(self, failure: Failure) -> None:

@@ -121,7 +121,7 @@ class HostSearch:
         try:
             return await session.open(host, below=self.below, deadline=deadline)
         except session.adapter.errors.Error as error:
-            if session.adapter.classify(error) is not ErrorKind.NETWORK:
+            if session.classify(error) is not ErrorKind.NETWORK:
                 raise
             self.cluster.store.mark_unavailable(host.address)
             return None
@@ -155,7 +155,7 @@ class HostSearch:
 
     async def _discard(self, opened: Opened | None) -> None:
         if opened is not None:
-            await self.session.discard(opened.raw)
+            await self.session.discard(opened)
 
 
 def _writer(topology: Topology, *, since: float) -> HostInfo | None:

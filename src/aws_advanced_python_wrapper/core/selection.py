@@ -15,10 +15,10 @@ from aws_advanced_python_wrapper.parameters.host_selection import (
 )
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.properties import Settings
+    from aws_advanced_python_wrapper.core.plugin import SessionView
 
-HostChoice: TypeAlias = Callable[[SelectorState, Sequence[HostInfo]], HostInfo]
-"""Chooses one of at least one host; the state is that of the hosts' cluster."""
+HostChoice: TypeAlias = Callable[[Sequence[HostInfo]], HostInfo]
+"""Chooses one of at least one host."""
 
 _WEIGHTS = {
     "round_robin": (ROUND_ROBIN_DEFAULT_WEIGHT, ROUND_ROBIN_HOST_WEIGHT_PAIRS),
@@ -26,15 +26,21 @@ _WEIGHTS = {
 }
 
 
-def host_choice(settings: Settings, strategy: str) -> HostChoice:
-    """Return the choice that a strategy makes with the user's weights.
+def host_choice(session: SessionView, strategy: str) -> HostChoice:
+    """Return the choice that a strategy makes among the hosts of the session's cluster, with the user's weights.
 
     Raises:
         AwsWrapperError: there is no such strategy.
     """
     name = canonical(strategy)
-    selector, weights = SELECTORS[name], Weights()
+    selector, weights, settings = SELECTORS[name], Weights(), session.settings
     if name in _WEIGHTS:
         default, pairs = _WEIGHTS[name]
         weights = Weights(settings[default], settings[pairs])
-    return lambda state, hosts: selector(hosts, weights, state)
+
+    alone = SelectorState()
+
+    def choose(hosts: Sequence[HostInfo]) -> HostInfo:
+        return selector(hosts, weights, session.cluster.selector_state if session.cluster else alone)
+
+    return choose

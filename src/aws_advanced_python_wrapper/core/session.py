@@ -63,11 +63,13 @@ class Session:
         wanted = not proxied and any(plugin.needs_topology for plugin in plugin_classes)
         self._locator = Locator(settings, self.endpoint, adapter) if wanted else None
         self.raw: RawConnection = None
+        self.current: Opened
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.transaction_status = 0
         self._lost_in_transaction: RawConnection = None
         self.running: list[float] = []
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
+        self.wanted_role: HostRole | None = None
         self.closed = False
         self._era = CLUSTERS.era
         self._cursors: WeakCollection[Replaceable] = WeakCollection()
@@ -79,6 +81,7 @@ class Session:
         self._wrapping = tuple(p for p in self.plugins if overrides(p, "execute"))
         self._following = tuple(p for p in self.plugins if overrides(p, "connected"))
         # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
+        self._routing = [p for p in self.plugins if overrides(p, "on_read_only")]
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
         self._transaction: TransactionSource = _NotConnected()
 
@@ -163,6 +166,16 @@ class Session:
             for plugin in self._on_error:
                 await plugin.on_error(failure)
 
+    async def route(self, read_only: bool) -> None:
+        """Let the plugins move the session to where read-only transactions belong, or all others."""
+        if not self._routing or self.closed:
+            return
+        if self._era != CLUSTERS.era:
+            self._attach()
+        async with self._lock:
+            for plugin in self._routing:
+                await plugin.on_read_only(read_only)
+
     # Connecting and switching
 
     @property
@@ -201,26 +214,37 @@ class Session:
         try:
             return Opened(raw, await self._locator.identify(self.io, raw, host, deadline))
         except BaseException:
-            await self.discard(raw)
+            await self.discard(Opened(raw, host))
             raise
+
+    def classify(self, error: BaseException) -> ErrorKind:
+        """Tell what an error means that was raised while a connection was being opened."""
+        return self.adapter.classify(error)
 
     async def switch(self, opened: Opened, reason: str) -> None:
         """Go on with another connection: state moves over, the old connection and its cursors end."""
         if not self.closed:
-            await self._replace(opened, reason)
+            old = self._replace(opened)
+            try:
+                await self.discard(old)
+            finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
+                self._end_cursors(reason)
         if self.closed:  # by another thread, which may have seen the old connection only
-            await self.discard(opened.raw)
+            await self.discard(opened)
 
-    async def _replace(self, opened: Opened, reason: str) -> None:
-        old = self.raw
-        self.adapter.copy_additions(old, opened.raw)
+    async def exchange(self, opened: Opened, reason: str) -> Opened:
+        """Go on with another connection, and return the old one, which stays open and is the caller's from now on."""
+        old = self._replace(opened)
+        self._end_cursors(reason)
+        return old
+
+    def _replace(self, opened: Opened) -> Opened:
+        old = self.current
+        self.adapter.copy_additions(old.raw, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
-            self.adapter.copy_state(old, opened.raw)
+            self.adapter.copy_state(old.raw, opened.raw)
         self._adopt(opened)
-        try:
-            await self.discard(old)
-        finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
-            self._end_cursors(reason)
+        return old
 
     def _end_cursors(self, reason: str) -> None:
         cursors, self._cursors = self._cursors, WeakCollection()
@@ -230,6 +254,7 @@ class Session:
     def _adopt(self, opened: Opened) -> None:
         # First the host, then the connection: who reads host, connection and the same host again has read what belongs
         # together.
+        self.current = opened
         self.host = opened.host
         self.raw = opened.raw
         self.transaction_status = 0
@@ -272,13 +297,22 @@ class Session:
     async def give_up(self) -> None:
         """Close the session with its connection: no host is left for it."""
         self.release()
-        await self.discard(self.raw)
+        await self.discard(self.current)
 
-    async def discard(self, raw: RawConnection) -> None:
+    async def end(self) -> None:
+        """Close the session and its connection, as the program asks for; once more does nothing."""
+        self.release()
+        await self.leave(self.current)
+
+    async def leave(self, opened: Opened) -> None:
+        """Close a connection that works and that nobody needs any more."""
+        await self.io.call(opened.raw.close)
+
+    async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
-        self.adapter.abort(raw)
+        self.adapter.abort(opened.raw)
         try:
-            await self.adapter.close(self.io, raw)
+            await self.adapter.close(self.io, opened.raw)
         except self.adapter.errors.Error as error:
             logger.debug("closing a discarded connection: %s", error)
 

@@ -57,16 +57,15 @@ class WriterConnect:
         if self.session.cluster is None or opened.host.role is HostRole.WRITER:
             return opened
         logger.debug("%s leads to %s, which is not the writer: DNS is stale", host.host, opened.host.address)
-        await self.session.discard(opened.raw)
+        await self.session.discard(opened)
         return await self.search().writer(self.since, Deadline.after(self.patience))
 
     async def _by_dns(self, host: HostInfo, proceed: ConnectNext) -> Opened:
         """Follow DNS; where it leads to nobody, the hosts of a known cluster are given a moment to name the writer."""
-        adapter = self.session.adapter
         try:
             return await proceed(host)
-        except adapter.errors.Error as error:
-            if self.session.cluster is None or adapter.classify(error) is not ErrorKind.NETWORK:
+        except self.session.adapter.errors.Error as error:
+            if self.session.cluster is None or self.session.classify(error) is not ErrorKind.NETWORK:
                 raise
             opened = await self._named()
             if opened is None:
