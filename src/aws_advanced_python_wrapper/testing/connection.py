@@ -1,0 +1,178 @@
+"""The fake driver's connection."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.core.io import run
+from aws_advanced_python_wrapper.testing.cursor import FakeCursor
+from aws_advanced_python_wrapper.testing.errors import NetworkError, ReadOnlyError
+from aws_advanced_python_wrapper.testing.gates import Gate, passed
+from aws_advanced_python_wrapper.testing.host import State
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
+
+
+class FakeConnection:
+    """A connection of either flavour: what may wait returns its result, or a coroutine in the asyncio flavour."""
+
+    def __init__(self, host: FakeHost, arguments: dict[str, Any], *, asynchronous: bool) -> None:
+        self.host = host
+        self.arguments = arguments
+        """The keyword arguments that it was opened with."""
+        self.application: str = arguments.get("application_name", "")
+        self.asynchronous = asynchronous
+        self.statements: list[str] = []
+        """What was executed on it, in order; the driver's own queries are not among it."""
+        self.autocommit = False
+        self.closed = False
+        self.in_transaction = 0
+        self._read_only = False
+        self._wants_read_only = False
+        self.pipelined = False
+        self._lost = False
+        self._waiting: list[Gate] = []
+        self._lock = threading.Lock()
+
+    @property
+    def transaction_status(self) -> int:
+        """Whether a transaction is open: 1, or 0."""
+        return self.in_transaction
+
+    def cursor(self) -> FakeCursor:
+        """Open a cursor."""
+        return FakeCursor(self)
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        """Execute a statement on a new cursor, and return that."""
+        return self.cursor().execute(sql, params)
+
+    def commit(self) -> Any:
+        """End the transaction."""
+        return self.flavoured(self.perform("COMMIT"))
+
+    def rollback(self) -> Any:
+        """End the transaction, undoing it."""
+        return self.flavoured(self.perform("ROLLBACK"))
+
+    def tpc_begin(self, xid: str) -> Any:
+        """Begin a two-phase transaction."""
+        return self.flavoured(self.perform(f"TPC {xid}"))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[FakeConnection]:
+        """Begin, and commit unless there is an error. Blocking flavour only."""
+        self.execute("BEGIN")
+        yield self
+        self.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[FakePipeline]:
+        """Have rows fetched over the network. Blocking flavour only."""
+        self.pipelined = True
+        try:
+            yield FakePipeline(self)
+        finally:
+            self.pipelined = False
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the program wants transactions that only read; the host is not told."""
+        return self._wants_read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        if self.pipelined:
+            self.execute("SYNC")
+        self._wants_read_only = value
+
+    def close(self) -> Any:
+        """End the connection."""
+        return self.flavoured(self._close())
+
+    def query(self, sql: str, timeout: float) -> Any:
+        """Run one of the driver's own queries; `TimeoutError` after `timeout` seconds."""
+        return self.flavoured(self._query(sql, timeout))
+
+    def lose(self) -> None:
+        """Break it: whoever waits for an answer, and every later call, finds the connection lost."""
+        with self._lock:
+            self._lost = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let those who wait for the host look at it again."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for gate in waiting:
+            gate.set_result(None)
+
+    def flavoured(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Return a coroutine in the asyncio flavour, its result in the blocking one."""
+        return coroutine if self.asynchronous else run(coroutine)
+
+    async def perform(self, sql: str) -> Rows:
+        """Have a statement of the program's executed by the host."""
+        self.statements.append(sql)
+        faults = self.host.cluster.network.faults
+        if sql in faults:
+            raise faults.pop(sql)  # in no variable: an error whose traceback leads to itself outlives its session
+        await self._reach_host(None, asleep=sql == "SLEEP")
+        if sql == "BEGIN":
+            self.in_transaction = 1
+        if sql in ("COMMIT", "ROLLBACK"):
+            self.in_transaction = 0
+            self._read_only = False
+        if sql == "SET READ ONLY":
+            self._read_only = True
+        if sql == "INSERT" and (self._read_only or not self.host.is_writer):
+            raise ReadOnlyError("cannot execute INSERT in a read-only transaction")
+        return self.host.answer(sql)
+
+    async def _query(self, sql: str, timeout: float) -> Rows:
+        await self._reach_host(timeout)
+        return self.host.answer(sql)
+
+    async def _reach_host(self, timeout: float | None, *, asleep: bool = False) -> None:
+        if self.asynchronous:
+            await asyncio.sleep(0)
+        if self.closed:
+            raise NetworkError("the connection is closed")
+        if self.host.state is State.FROZEN or asleep:
+            gate: Gate = concurrent.futures.Future()
+            with self._lock:
+                if self._lost:
+                    gate.set_result(None)
+                else:
+                    self._waiting.append(gate)
+            if not await passed(gate, timeout, asynchronous=self.asynchronous):
+                raise TimeoutError("the host does not answer")
+        if self._lost:
+            self.closed = True
+            raise NetworkError("server closed the connection unexpectedly")
+
+    async def _close(self) -> None:
+        self.closed = True
+        self.lose()
+
+    def __repr__(self) -> str:
+        return f"<FakeConnection to {self.host.host_id}>"
+
+
+class FakePipeline:
+    """What `pipeline` gives to the program."""
+
+    def __init__(self, connection: FakeConnection) -> None:
+        self.connection: Any = connection
+        self._raw = connection
+
+    def sync(self) -> Any:
+        """Wait for what is under way."""
+        return self._raw.execute("SYNC")

@@ -1,0 +1,66 @@
+"""The fake driver's cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_advanced_python_wrapper.testing.connection import FakeConnection
+
+
+class FakeCursor:
+    """A cursor of either flavour. Rows are those of the last statement."""
+
+    arraysize = 1
+
+    def __init__(self, connection: FakeConnection) -> None:
+        self.connection = connection
+        self.rows: Iterator[tuple[str | None, ...]] = iter(())
+        self.closed = False
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        """Execute a statement, and return this cursor."""
+        del params
+        return self.connection.flavoured(self._execute(sql))
+
+    def executemany(self, sql: str, params_seq: Any) -> Any:
+        """Execute a statement, once."""
+        return self.execute(sql, params_seq)
+
+    async def _execute(self, sql: str) -> FakeCursor:
+        self.rows = iter(await self.connection.perform(sql))
+        return self
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return next(self.rows, None)
+
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        """Return the next rows."""
+        return [row for row, _ in zip(self.rows, range(size), strict=False)]
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+        return list(self.rows)
+
+    def scroll(self, sql: str) -> Any:
+        """Touch the network."""
+        return self.execute(sql)
+
+    def stream(self, *statements: str) -> Iterator[tuple[str | None, ...]]:
+        """Execute one statement for each row. Blocking flavour only."""
+        for sql in statements:
+            yield from self.execute(sql).rows
+
+    def nextset(self) -> None:
+        """Tell that there is no other result."""
+        return
+
+    def close(self) -> None:
+        """End the cursor."""
+        self.closed = True
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.rows
