@@ -2,7 +2,8 @@
 """Commands for a fresh machine that has only Python 3.10 or newer with pip and venv.
 
     python3 dev.py demo             watch a program live through two failovers of a real PostgreSQL cluster
-    python3 dev.py test             run every check: style, types, layers, unit tests, cluster tests
+    python3 dev.py test             run every check: style, types, layers, documentation, unit tests, cluster tests
+    python3 dev.py docs             build the documentation into build/docs; a warning is an error
     python3 dev.py psycopg-suite    run psycopg's own tests on psycopg and through this driver, and compare
 
 Everything is installed into the folder ``.venv`` beside this file and nowhere else.
@@ -35,6 +36,7 @@ def main() -> int:
     commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
     test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
     test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
+    commands.add_parser("docs", help="build the documentation")
     commands.add_parser("psycopg-suite", help="compare psycopg's own tests, also --help", add_help=False)
     options, arguments = parser.parse_known_args()
     if sys.version_info < (3, 10):
@@ -42,6 +44,8 @@ def main() -> int:
     install(VENV, development_requirements())
     if options.command == "demo":
         return run_demo(arguments)
+    if options.command == "docs":
+        return run(documentation())
     if options.command == "psycopg-suite":
         return run([python(VENV), "-m", "psycopg_suite", *arguments], PYTHONPATH=str(ROOT / "tests"))
     return run_checks(fast=options.fast, arguments=arguments)
@@ -69,10 +73,20 @@ def python(folder: Path) -> Path:
 
 
 def development_requirements() -> list[str]:
-    """Read the ``dev`` group of pyproject.toml, one quoted requirement a line (Python 3.10 has no TOML reader)."""
+    return [*group("dev"), *group("docs")]
+
+
+def group(name: str) -> list[str]:
+    """Read a dependency group of pyproject.toml, one quoted requirement a line (Python 3.10 has no TOML reader)."""
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
-    first = lines.index("dev = [") + 1
+    first = lines.index(f"{name} = [") + 1
     return [line.strip().strip('",') for line in lines[first : lines.index("]", first)]]
+
+
+def documentation() -> list[str | Path]:
+    """Return the command that builds the documentation anew, so that no warning is missed."""
+    strictly = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
+    return [python(VENV), "-m", "sphinx", *strictly, "-c", "docs", ".", "build/docs"]
 
 
 def run_demo(arguments: list[str]) -> int:
@@ -87,6 +101,7 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
         "format": [python(VENV), "-m", "ruff", "format", "--check", "."],
         "types": [python(VENV), "-m", "mypy"],
         "layers": [VENV / "bin" / "lint-imports"],
+        "documentation": documentation(),
         "tests": [python(VENV), "-m", "pytest", *tests, *arguments],
     }
     if not fast and not arguments:
@@ -105,7 +120,7 @@ def with_the_oldest_psycopg() -> dict[str, list[str | Path]]:
     if sys.version_info >= FIRST_PYTHON_WITHOUT_IT:
         say(f"leaving out the tests with {OLDEST_PSYCOPG}: it was never built for this Python")
         return {}
-    install(OLDEST_VENV, [OLDEST_PSYCOPG, *(tool for tool in development_requirements() if "pytest" in tool)])
+    install(OLDEST_VENV, [OLDEST_PSYCOPG, *(tool for tool in group("dev") if "pytest" in tool)])
     tests = ["tests/cluster/test_failover.py", "tests/cluster/aio/test_failover.py"]
     return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", *tests]}
 

@@ -1,8 +1,8 @@
 """The errors this driver raises itself, and their marriage with a database driver's exception classes.
 
 A database driver's error that needs no handling reaches the program as it is and is none of these. Ours can
-be caught three ways: by their own class, by the PEP 249 class of :mod:`aws_advanced_python_wrapper.pep249`
-and, once combined by :func:`driver_class`, by the database driver's class of the same kind.
+be caught three ways: by their own class, by the PEP 249 class of ``aws_advanced_python_wrapper.pep249``
+and, once combined by ``driver_class``, by the database driver's class of the same kind.
 """
 
 from __future__ import annotations
