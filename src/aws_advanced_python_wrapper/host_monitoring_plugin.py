@@ -74,8 +74,11 @@ class WatchedConnection:
 
     def open_probe(self) -> HostProbe:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
-        settings = self._settings.for_monitoring(HOST_MONITORING, without=self._adapter.session_parameters)
-        return HostProbe(self._adapter.probe(settings, self._host.host, self.peer))
+        adapter = self._adapter
+        settings = self._settings.for_monitoring(
+            HOST_MONITORING, without=adapter.session_parameters, **adapter.neutral_parameters
+        )
+        return HostProbe(adapter.probe(settings, self._host.host, self.peer))
 
     def keep_alive(self) -> None:
         """Turn TCP keepalive on, at the pace of the checks: it ends a connection that the server has forgotten."""

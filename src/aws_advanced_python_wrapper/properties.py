@@ -73,12 +73,24 @@ class Settings:
         """The arguments for the database driver, in a new dictionary."""
         return dict(self._driver)
 
+    def completed(self, found: Mapping[str, Any]) -> Settings:
+        """Return these settings with arguments for the database driver that nobody gave and the driver found itself.
+
+        Raises `AwsWrapperError` for a port out of range and more than one endpoint.
+        """
+        missing = {name: value for name, value in found.items() if name not in self._driver}
+        driver = {**self._driver, **{name: _converted(name, value, name) for name, value in missing.items()}}
+        refuse_several_endpoints(missing)
+        return replace(self, _driver=driver)
+
     @property
     def host(self) -> str:
-        """The one host given; raises `AwsWrapperError` when there is none."""
+        """The one host; raises `AwsWrapperError` when there is none."""
         host = self._driver.get("host")
         if not isinstance(host, str) or not host:
-            raise AwsWrapperError("No host to connect to: give host=, best the cluster endpoint.")
+            raise AwsWrapperError(
+                "No host to connect to: give host=, best the cluster endpoint, or set PGHOST."
+            )
         return host
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,11 +14,13 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.psycopg import connect as connect_by_module
-from cluster.support import at_server, database, login_role, value
+from cluster.support import WHO, at_server, database, login_role, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from aws_advanced_python_wrapper.local import LocalCluster
 
@@ -132,6 +137,65 @@ def test_what_the_string_says_holds_after_a_failover(access: Access) -> None:
     assert value(connection, "SELECT current_database()::text") == DATABASE
     assert value(connection, "SELECT current_user::text") == USER
     assert at_server(access.cluster, connection._session.host.host, "SELECT pg_is_in_recovery()") is False
+
+
+@dataclass
+class Files:
+    """A service and a password file that lead to the cluster, and environment variables that do."""
+
+    service: str
+    services: str
+    passwords: str
+    variables: dict[str, str]
+
+
+@pytest.fixture
+def files(access: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+    endpoint = {"host": access.host, "port": str(access.port), "user": USER, "dbname": DATABASE}
+    services, passwords = tmp_path / "services.conf", tmp_path / "passwords"
+    services.write_text("[app]\n" + "".join(f"{name}={text}\n" for name, text in endpoint.items()))
+    # After a failover the host has another name, that of an instance: a password for all of them is asked for by "*".
+    passwords.write_text(f"*:{access.port}:*:*:" + re.sub(r"([:\\])", r"\\\1", PASSWORD) + "\n")
+    passwords.chmod(0o600)
+    variables = {f"PG{name.upper()}": text for name, text in endpoint.items() if name != "dbname"}
+    return Files("app", str(services), str(passwords), variables | {"PGDATABASE": DATABASE})
+
+
+def test_a_service_and_a_password_file(access: Access, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICEFILE", files.services)
+    assert access.who(f"service={files.service}", passfile=files.passwords) == (USER, DATABASE)
+    monkeypatch.setenv("PGPASSFILE", files.passwords)
+    assert access.who(f"postgresql://?service={files.service}") == (USER, DATABASE)
+    monkeypatch.setenv("PGSERVICE", files.service)
+    assert access.who("") == (USER, DATABASE)
+
+
+@pytest.mark.parametrize("by_module", [False, True])
+def test_a_connection_that_only_the_environment_describes_survives_a_failover(
+    access: Access, files: Files, monkeypatch: pytest.MonkeyPatch, by_module: bool
+) -> None:
+    for name, text in {**files.variables, "PGPASSFILE": files.passwords, "PGTARGETSESSIONATTRS": "primary"}.items():
+        monkeypatch.setenv(name, text)
+    connection = connect_by_module(autocommit=True) if by_module else access.connect("", autocommit=True)
+    access.opened.callback(connection.close)
+    before = value(connection, WHO)
+    access.cluster.failover(wait="all")
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert value(connection, WHO) not in (before, None)
+    assert value(connection, "SELECT current_database()::text") == DATABASE
+
+
+def test_an_asyncio_connection_finds_its_host_alike(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def who() -> Any:
+        async with await AsyncAwsWrapperConnection.connect(psycopg.AsyncConnection.connect, "") as connection:
+            return await (await connection.execute("SELECT current_user::text")).fetchall()
+
+    for name, text in {**files.variables, "PGPASSWORD": PASSWORD}.items():
+        monkeypatch.setenv(name, text)
+    assert asyncio.run(who()) == [(USER,)]
 
 
 @pytest.mark.parametrize(

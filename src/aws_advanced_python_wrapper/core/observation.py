@@ -31,8 +31,8 @@ class MonitorCredentials:
     def __init__(self, settings: Settings, adapter: DriverAdapter, cluster: Cluster) -> None:
         self._adapter = adapter
         self._cluster = cluster
-        without = adapter.session_parameters
-        self._settings = settings.for_monitoring(TOPOLOGY_MONITORING, without=without, connect_timeout=_CONNECT_TIMEOUT)
+        defaults = {**adapter.neutral_parameters, "connect_timeout": _CONNECT_TIMEOUT}
+        self._settings = settings.for_monitoring(TOPOLOGY_MONITORING, without=adapter.session_parameters, **defaults)
         # Compared, never shown: equal for settings that open the same connection.
         self.key = repr(sorted(self._settings.driver.items()))
 

@@ -30,9 +30,11 @@ def session_for(
 
     Raises:
         AwsWrapperError: something in the arguments is unknown, malformed or out of range.
+        Exception: the driver's own error for a service that is not defined.
     """
     adapter = adapter_for(target, _driver_code(conninfo, arguments), asynchronous=asynchronous)
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
+    settings = settings.completed(adapter.from_environment(settings.driver))
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
     return Session(settings, adapter, io, plugin_classes(requested, sort=sort))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from aws_advanced_python_wrapper.errors import driver_class, matching
@@ -111,6 +112,8 @@ class DriverAdapter(ABC):
 
     session_parameters: ClassVar[frozenset[str]]
     """Connection parameters that shape the program's own session and have no place in the driver's connections."""
+    neutral_parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What the driver's connections are given in their place: an environment variable would be heeded otherwise."""
 
     def __init__(self, connect: Callable[..., Any]) -> None:
         self.connect = connect
@@ -133,6 +136,14 @@ class DriverAdapter(ABC):
     @abstractmethod
     def parameters(self) -> frozenset[str]:
         """The names that the driver's own connect function accepts."""
+
+    def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the driver takes from environment variables and files of `host`, `hostaddr`, `port` and `user`.
+
+        `given` are the user's arguments for the driver. Raises the driver's error where these point at nothing.
+        """
+        del given
+        return {}
 
     @abstractmethod
     def blocking(self) -> DriverAdapter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -22,6 +23,7 @@ from aws_advanced_python_wrapper.driver.adapter import (
     Rows,
     TransactionSource,
 )
+from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, keep_alive, last_heard
@@ -34,7 +36,7 @@ from aws_advanced_python_wrapper.parameters.network import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
@@ -90,6 +92,7 @@ class PsycopgAdapter(DriverAdapter):
     row_modes = frozenset({"pipeline"})
     row_sources = frozenset({"stream", "notifies", "results"})
     session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
+    neutral_parameters = MappingProxyType({"options": "", "target_session_attrs": "any"})
 
     @property
     def errors(self) -> ModuleType:
@@ -100,6 +103,10 @@ class PsycopgAdapter(DriverAdapter):
     def parameters(self) -> frozenset[str]:
         """Psycopg's own arguments and every connection parameter of the libpq in use."""
         return _parameters()
+
+    def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See `libpq_defaults`."""
+        return endpoint_of_environment(given)
 
     def blocking(self) -> PsycopgAdapter:
         """Return an adapter on psycopg's blocking connection class."""
@@ -112,7 +119,7 @@ class PsycopgAdapter(DriverAdapter):
             if (value := settings[ours]) is not None:
                 arguments[libpqs] = int(value)
         if host != analyse(settings.host).host:
-            arguments.pop("hostaddr", None)  # an address that the user gave for another host
+            arguments["hostaddr"] = ""  # neither what the user gave, for another host, nor what PGHOSTADDR says
             arguments["host"] = host
         return {**arguments, "port": port}
 
