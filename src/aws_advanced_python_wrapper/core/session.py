@@ -240,7 +240,7 @@ class Session:
 
     def _replace(self, opened: Opened) -> Opened:
         old = self.current
-        self.adapter.copy_additions(old.raw, opened.raw)
+        self.adapter.move_additions(old.raw, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old.raw, opened.raw)
         self._adopt(opened)

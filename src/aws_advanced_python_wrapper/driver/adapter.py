@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from aws_advanced_python_wrapper.errors import driver_class, matching
+from aws_advanced_python_wrapper.errors import UnsupportedOperationError, driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
 
 if TYPE_CHECKING:
@@ -165,6 +165,14 @@ class DriverAdapter(ABC):
         driver's `OperationalError` is raised as `QueryTimeoutError`.
         """
 
+    def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
+        """Have each wait for the server end after `seconds`: by `QueryTimeoutError`, on a connection that is lost then.
+
+        `address` is how the error calls the host. Raises `UnsupportedOperationError` where the driver cannot.
+        """
+        del raw, seconds
+        raise UnsupportedOperationError(f"socket_timeout for {address}: {self.code} has no such limit. Leave it out.")
+
     @abstractmethod
     def abort(self, raw: RawConnection) -> None:
         """End a connection from any thread by shutting down its socket: nothing is freed or closed."""
@@ -195,6 +203,20 @@ class DriverAdapter(ABC):
     @abstractmethod
     def is_closed(self, raw: RawConnection) -> bool:
         """Tell whether the connection was closed or lost, as far as the client knows. No I/O."""
+
+    def is_busy(self, raw: RawConnection) -> bool:
+        """Tell whether a transaction, or a statement, is open: the connection cannot be left now. No I/O."""
+        return self.was_in_transaction(raw, self.transaction_source(raw).transaction_status)
+
+    def is_dropped(self, raw: RawConnection) -> bool:
+        """Tell whether the server has closed a connection that nobody uses: the driver learns it at the next use only.
+
+        Asks the operating system what has arrived, never the server.
+        """
+        return self.is_closed(raw)
+
+    def abandon(self, raw: RawConnection) -> None:  # noqa: B027
+        """Let go of a connection that the process from which this one was forked goes on using: nothing is sent."""
 
     def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""
@@ -233,10 +255,11 @@ class DriverAdapter(ABC):
     def is_raw_cursor(self, value: Any) -> bool:
         """Tell whether a value that a driver method returned is one of the driver's cursors."""
 
-    def copy_additions(self, old: RawConnection, new: RawConnection) -> None:
-        """Give a new connection the attributes that a pool, or the program, has added to the old object. No I/O."""
+    def move_additions(self, old: RawConnection, new: RawConnection) -> None:
+        """Move to a new connection the attributes that a pool, or the program, has added to the old object. No I/O."""
         for name in vars(old).keys() - vars(new).keys():
             setattr(new, name, getattr(old, name))
+            delattr(old, name)
 
     @abstractmethod
     def copy_state(self, old: RawConnection, new: RawConnection) -> None:

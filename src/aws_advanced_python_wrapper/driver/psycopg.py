@@ -26,7 +26,8 @@ from aws_advanced_python_wrapper.driver.adapter import (
 from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
-from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, keep_alive, last_heard
+from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
+from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
     TCP_KEEPALIVE,
@@ -59,6 +60,9 @@ _KEEPALIVE: dict[Parameter[Any], str] = {
 _IN_BLOCK = (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
 
 _LOCK_TIMEOUT = 1.0  # s
+
+# Reads after which a connection on which things still arrive counts as alive.
+_MOST_READS = 8
 
 _CURSORS = (psycopg.Cursor, psycopg.AsyncCursor)
 _SERVER_CURSORS = (psycopg.ServerCursor, psycopg.AsyncServerCursor)
@@ -150,6 +154,14 @@ class PsycopgAdapter(DriverAdapter):
             self.abort(raw)
             raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time")
 
+    def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
+        """See `psycopg_waiting`."""
+        message = (
+            f"{address} has not answered for {seconds:g} s, the socket_timeout: the connection was given up. "
+            "Give a longer socket_timeout if statements may take that long."
+        )
+        WaitLimit(seconds, self.abort, functools.partial(self.error, QueryTimeoutError, message)).set_on(raw)
+
     def abort(self, raw: RawConnection) -> None:
         """Shut the socket down; libpq then sees the end of the stream."""
         with contextlib.suppress(psycopg.Error, OSError):  # closed already, or not connected any more
@@ -189,6 +201,29 @@ class PsycopgAdapter(DriverAdapter):
     def is_closed(self, raw: RawConnection) -> bool:
         """Read libpq's own status."""
         return bool(raw.closed)
+
+    def is_busy(self, raw: RawConnection) -> bool:
+        """A copy or a stream keeps a statement open or psycopg's lock; a pipeline may have sent a BEGIN by itself."""
+        pgconn: pq.abc.PGconn = raw.pgconn
+        return bool(pgconn.transaction_status or pgconn.pipeline_status or raw.lock.locked())
+
+    def is_dropped(self, raw: RawConnection) -> bool:
+        """Have libpq read what has arrived, which may be a notice as well, until it comes to the end of the stream."""
+        pgconn: pq.abc.PGconn = raw.pgconn
+        try:
+            for _ in range(_MOST_READS):
+                if not is_readable(pgconn.socket):
+                    break
+                pgconn.consume_input()
+        except (psycopg.Error, OSError):
+            return True
+        return False
+
+    def abandon(self, raw: RawConnection) -> None:
+        """Put an end of nothing in the socket's place in this process; libpq then says its farewell to that."""
+        with contextlib.suppress(psycopg.Error, OSError):
+            unplug(raw.pgconn.socket)
+            raw.pgconn.finish()
 
     async def close(self, io: DriverIo, raw: RawConnection) -> None:
         """Close under psycopg's own lock: to free a connection that another thread is using ends the process.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import select
 import socket
 import sys
 from typing import Protocol
@@ -40,6 +41,21 @@ def duplicate_socket(connection: HasSocket) -> socket.socket:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def is_readable(descriptor: int) -> bool:
+    """Tell whether something has arrived at a socket: data, its end, or an error."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def unplug(descriptor: int) -> None:
+    """Let a socket's number stand for one that leads nowhere; other processes that have the socket keep it."""
+    here, there = socket.socketpair()
+    with here, there:
+        there.shutdown(socket.SHUT_RDWR)
+        os.dup2(here.fileno(), descriptor, inheritable=False)
 
 
 def last_heard(connected: socket.socket) -> float | None:
