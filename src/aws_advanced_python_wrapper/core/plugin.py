@@ -12,6 +12,7 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
+    from aws_advanced_python_wrapper.core.aside import Aside
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
@@ -107,6 +108,14 @@ class SessionView(Protocol):
 
         Its cursors end. Only for a connection that no call is using and on which no transaction is open.
         """
+        ...
+
+    def put_aside(self, opened: Opened) -> None:
+        """Keep a connection that the session has left open for later; it ends with a failover and with the session."""
+        ...
+
+    def take_aside(self) -> Aside | None:
+        """Take back the connection that was put aside, usable or not: it is the caller's from now on."""
         ...
 
     def classify(self, error: BaseException) -> ErrorKind:

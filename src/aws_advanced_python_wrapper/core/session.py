@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.aside import Aside
 from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
+    from aws_advanced_python_wrapper.driver.adapter import RawCursor
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,11 @@ T = TypeVar("T")
 
 class Replaceable(Protocol):
     """What a session must tell when its connection is replaced: its cursors."""
+
+    @property
+    def target_cursor(self) -> RawCursor:
+        """The driver's own cursor."""
+        ...
 
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error that gives the reason."""
@@ -67,6 +74,7 @@ class Session:
         self.host = HostInfo(self.endpoint.host, settings.port or adapter.default_port, HostRole.UNKNOWN)
         self.transaction_status = 0
         self._lost_in_transaction: RawConnection = None
+        self._aside: Aside | None = None
         self.running: list[float] = []
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         self.wanted_role: HostRole | None = None
@@ -168,7 +176,7 @@ class Session:
 
     async def route(self, read_only: bool) -> None:
         """Let the plugins move the session to where read-only transactions belong, or all others."""
-        if not self._routing or self.closed:
+        if not self._routing:
             return
         if self._era != CLUSTERS.era:
             self._attach()
@@ -229,6 +237,7 @@ class Session:
                 await self.discard(old)
             finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
                 self._end_cursors(reason)
+                await self._discard_aside()
         if self.closed:  # by another thread, which may have seen the old connection only
             await self.discard(opened)
 
@@ -241,6 +250,26 @@ class Session:
     def _replace(self, opened: Opened) -> Opened:
         old = self.current
         self.adapter.move_additions(old.raw, opened.raw)
+    async def _close_cursors_at_server(self) -> None:
+        """Close what would stay open there while the connection is aside: cursors WITH HOLD."""
+        for cursor in self.cursors:
+            if not self.adapter.rows_are_local(cursor.target_cursor):
+                with self.noted(), suppress(self.adapter.errors.Error):
+                    await self.io.call(cursor.target_cursor.close)
+
+    def put_aside(self, opened: Opened) -> None:
+        """Keep a connection that the session has left open for later; it ends with a failover and with the session."""
+        self._aside = Aside(opened, self)
+
+    def take_aside(self) -> Aside | None:
+        """Take back the connection that was put aside, usable or not: it is the caller's from now on."""
+        aside, self._aside = self._aside, None
+        return aside
+
+    async def _discard_aside(self) -> None:
+        if aside := self.take_aside():
+            await aside.discard(self)
+
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old.raw, opened.raw)
         self._adopt(opened)
@@ -297,12 +326,19 @@ class Session:
     async def give_up(self) -> None:
         """Close the session with its connection: no host is left for it."""
         self.release()
-        await self.discard(self.current)
+        try:
+            await self._discard_aside()
+        finally:
+            await self.discard(self.current)
 
     async def end(self) -> None:
         """Close the session and its connection, as the program asks for; once more does nothing."""
         self.release()
-        await self.leave(self.current)
+        try:
+            if aside := self.take_aside():
+                await aside.leave(self)
+        finally:
+            await self.leave(self.current)
 
     async def leave(self, opened: Opened) -> None:
         """Close a connection that works and that nobody needs any more."""
