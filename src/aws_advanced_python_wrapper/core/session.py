@@ -235,21 +235,19 @@ class Session:
             old = self._replace(opened)
             try:
                 await self.discard(old)
+                await self._discard_aside()
             finally:  # the caller's task may be cancelled here, and the cursors have ended nevertheless
                 self._end_cursors(reason)
-                await self._discard_aside()
         if self.closed:  # by another thread, which may have seen the old connection only
             await self.discard(opened)
 
     async def exchange(self, opened: Opened, reason: str) -> Opened:
         """Go on with another connection, and return the old one, which stays open and is the caller's from now on."""
+        await self._close_cursors_at_server()
         old = self._replace(opened)
         self._end_cursors(reason)
         return old
 
-    def _replace(self, opened: Opened) -> Opened:
-        old = self.current
-        self.adapter.move_additions(old.raw, opened.raw)
     async def _close_cursors_at_server(self) -> None:
         """Close what would stay open there while the connection is aside: cursors WITH HOLD."""
         for cursor in self.cursors:
@@ -270,6 +268,9 @@ class Session:
         if aside := self.take_aside():
             await aside.discard(self)
 
+    def _replace(self, opened: Opened) -> Opened:
+        old = self.current
+        self.adapter.move_additions(old.raw, opened.raw)
         if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             self.adapter.copy_state(old.raw, opened.raw)
         self._adopt(opened)
