@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from aws_advanced_python_wrapper.driver.session_state import SessionStateAccess
 from aws_advanced_python_wrapper.errors import UnsupportedOperationError, driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
 
@@ -85,7 +86,7 @@ class TransactionSource(Protocol):
         ...
 
 
-class DriverAdapter(ABC):
+class DriverAdapter(SessionStateAccess):
     """Everything that differs between database drivers, for one connect callable of the user's.
 
     An adapter holds no connection and no state: every method takes the raw connection it works on.
@@ -186,7 +187,7 @@ class DriverAdapter(ABC):
         del raw
         return None
 
-    def keep_alive(self, raw: RawConnection, settings: Settings, interval: float, count: int) -> None:  # noqa: B027
+    def keep_alive(self, raw: RawConnection, settings: Settings, interval: float, count: int) -> None:
         """Turn TCP keepalive on, from any thread, unless the user has said something about it.
 
         `interval` is in seconds; after `count` probes without answer the operating system ends the connection.
@@ -215,7 +216,7 @@ class DriverAdapter(ABC):
         """
         return self.is_closed(raw)
 
-    def abandon(self, raw: RawConnection) -> None:  # noqa: B027
+    def abandon(self, raw: RawConnection) -> None:
         """Let go of a connection that the process from which this one was forked goes on using: nothing is sent."""
 
     def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
@@ -260,10 +261,6 @@ class DriverAdapter(ABC):
         for name in vars(old).keys() - vars(new).keys():
             setattr(new, name, getattr(old, name))
             delattr(old, name)
-
-    @abstractmethod
-    def copy_state(self, old: RawConnection, new: RawConnection) -> None:
-        """Give a new connection what the user set on the old one (which may be dead). No I/O."""
 
     @abstractmethod
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:

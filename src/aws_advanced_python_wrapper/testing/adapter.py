@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 from aws_advanced_python_wrapper.testing import errors
-from aws_advanced_python_wrapper.testing.connection import FakePipeline
+from aws_advanced_python_wrapper.testing.connection import SESSION_QUERY, FakePipeline
 from aws_advanced_python_wrapper.testing.cursor import FakeCursor
 from aws_advanced_python_wrapper.testing.errors import LoginError, NetworkError, ReadOnlyError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.session_state import ServerState
     from aws_advanced_python_wrapper.properties import Settings
     from aws_advanced_python_wrapper.testing.connection import FakeConnection
     from aws_advanced_python_wrapper.testing.host import Rows
@@ -150,6 +152,17 @@ class FakeAdapter(DriverAdapter):
     def copy_state(self, old: FakeConnection, new: FakeConnection) -> None:
         """Copy `autocommit`."""
         new.autocommit = old.autocommit
+
+    def session_query(self, raw: FakeConnection, state: ServerState) -> str:
+        """Return a query that the fake connection remembers in its `session_state`."""
+        del raw
+        return SESSION_QUERY + json.dumps(dict(state))
+
+    async def command(self, io: DriverIo, raw: FakeConnection, sql: str, deadline: Deadline) -> None:
+        """Ask the host, outside transactions."""
+        if raw.transaction_status:
+            raise errors.ProgrammingError("can't change the session now: a transaction is open")
+        await self.query(io, raw, sql, deadline)
 
     def classify(self, error: BaseException, raw: FakeConnection | None = None) -> ErrorKind:
         """Tell by the class."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
 
 
+SESSION_QUERY = "SESSION "
+
+
 class FakeConnection:
     """A connection of either flavour: what may wait returns its result, or a coroutine in the asyncio flavour."""
 
@@ -32,6 +36,8 @@ class FakeConnection:
         self.statements: list[str] = []
         """What was executed on it, in order; the driver's own queries are not among it."""
         self.autocommit = False
+        self.session_state: dict[str, Any] = {}
+        """Schema and role, as they were set through the driver."""
         self.closed = False
         self.in_transaction = 0
         self._read_only = False
@@ -138,6 +144,10 @@ class FakeConnection:
 
     async def _query(self, sql: str, timeout: float) -> Rows:
         await self._reach_host(timeout)
+        if sql.startswith(SESSION_QUERY):
+            if SESSION_QUERY in self.host.cluster.network.faults:
+                raise self.host.cluster.network.faults.pop(SESSION_QUERY)
+            self.session_state.update(json.loads(sql.removeprefix(SESSION_QUERY)))
         return self.host.answer(sql)
 
     async def _reach_host(self, timeout: float | None, *, asleep: bool = False) -> None:

@@ -1,0 +1,74 @@
+"""What a program has set on its connection, and how the next connection gets it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.core.io import BlockingIo
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
+from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, TRANSFER_SESSION_STATE_ON_SWITCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
+    from aws_advanced_python_wrapper.driver.session_state import ServerState
+    from aws_advanced_python_wrapper.properties import Settings
+
+
+class SessionState:
+    """The state of one session.
+
+    What the driver's own object remembers (autocommit, isolation level, adapters and so on) is read from the connection
+    of the moment. What only the server remembers is kept here, as the program has set it.
+    """
+
+    def __init__(self, settings: Settings, adapter: DriverAdapter, io: Io) -> None:
+        self._settings = settings
+        self._adapter = adapter
+        self._io = io
+        self._server: ServerState = {}
+        self._on_switch = settings[ON_SWITCH]
+        if isinstance(io, BlockingIo) and inspect.iscoroutinefunction(self._on_switch):
+            raise AwsWrapperError("Parameter on_switch: a blocking connection needs a function that is no coroutine.")
+
+    async def set_schema(self, raw: RawConnection, schema: str | Sequence[str] | None) -> None:
+        """Have names without schema looked up in these schemas, one or several in order; None: in the default ones."""
+        names = (schema,) if isinstance(schema, str) else schema
+        await self._set(raw, schema=None if names is None else tuple(names))
+
+    async def set_role(self, raw: RawConnection, role: str | None) -> None:
+        """Act with the rights of another role; None: of the one that the session began with."""
+        await self._set(raw, role=role)
+
+    async def _set(self, raw: RawConnection, **changes: Sequence[str] | str | None) -> None:
+        adapter = self._adapter
+        await adapter.command(self._io, raw, adapter.session_query(raw, changes), self._deadline)
+        self._server = {**self._server, **changes}
+
+    async def transfer(self, old: RawConnection, new: RawConnection) -> None:
+        """Give a connection that nobody uses yet what the program has set on the one it replaces, which may be lost.
+
+        Raises what the driver, or the user's own `on_switch`, raises; the new connection is then of no use.
+        """
+        adapter, io = self._adapter, self._io
+        if self._settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
+            adapter.copy_state(old, new)
+            if self._server:
+                await adapter.query(io, new, adapter.session_query(new, self._server), self._deadline)
+        if self._on_switch is not None:
+            await io.call(self._on_switch, new)
+            if adapter.transaction_source(new).transaction_status:
+                # Without autocommit what it has set would be gone with the program's first rollback.
+                await io.call(new.commit)
+
+    @property
+    def _deadline(self) -> Deadline:
+        return Deadline.after(self._settings[AUXILIARY_QUERY_TIMEOUT_SEC])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {dict(self._server)}>"

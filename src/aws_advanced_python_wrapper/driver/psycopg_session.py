@@ -1,0 +1,125 @@
+"""The state of psycopg's sessions: what its connection objects remember, and what only the server does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import generators, pq
+
+from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
+from aws_advanced_python_wrapper.errors import QueryTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from aws_advanced_python_wrapper.deadline import Deadline
+
+# What a user sets on a connection object. The private names, the same from psycopg 3.1 to 3.3, can be written in both
+# flavours and without the check that no transaction is open: the new connection has just been opened, or is idle.
+_STATE = (
+    *("_autocommit", "_isolation_level", "_read_only", "_deferrable", "_adapters"),
+    *("_notice_handlers", "_notify_handlers", "row_factory", "cursor_factory", "server_cursor_factory"),
+    *("prepare_threshold", "prepared_max"),
+)
+
+_AS_LONG_AS_IT_TAKES = 1e6  # s; another thread may be using the connection
+
+
+class PsycopgSession(SessionStateAccess):
+    """The part of the adapter for psycopg that deals with session state."""
+
+    abort: Callable[[Any], None]
+    error: Any
+
+    def copy_state(self, old: Any, new: Any) -> None:
+        """Copy transaction characteristics, factories, adapters and handlers."""
+        for name in _STATE:
+            setattr(new, name, getattr(old, name))
+        new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
+
+    def session_query(self, raw: Any, state: ServerState) -> str:
+        """Reset what has a value now, and set what shall have one: statements of one message, all of them or none."""
+        quoted = _Quoting(raw)
+        settings = []
+        path, role = state.get("schema"), state.get("role")
+        if path is not None:
+            names = ", ".join(quoted.identifier(name) for name in path)
+            settings.append(f"pg_catalog.set_config('search_path', {quoted.literal(names)}, false)")
+        if role is not None:
+            settings.append(f"pg_catalog.set_config('role', {quoted.literal(str(role))}, false)")
+        resets = "".join(f"RESET {_SERVERS_NAMES[name]}; " for name, value in state.items() if value is None)
+        return f"{resets}SELECT {', '.join(settings) or 'NULL'}"
+
+    async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
+        """Under psycopg's own lock, and waiting its own way, by which a statement is cancelled on an interrupt."""
+        if not await io.acquire(raw.lock, _AS_LONG_AS_IT_TAKES):
+            raise psycopg.OperationalError("the connection is in use")
+        try:
+            _refuse_unless_idle(raw)
+            await io.call(raw.wait, _command(raw.pgconn, sql.encode(encoding_of(raw)), deadline))
+        except TimeoutError:
+            self.abort(raw)
+            raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time") from None
+        finally:
+            raw.lock.release()
+
+
+_SERVERS_NAMES = {"schema": "search_path", "role": "ROLE"}
+
+
+class _Quoting:
+    """Quotes text by libpq's own rules, in the encoding of a connection."""
+
+    def __init__(self, raw: Any) -> None:
+        self._escaping = pq.Escaping(raw.pgconn)
+        self._encoding = encoding_of(raw)
+
+    def literal(self, text: str) -> str:
+        return self._by(self._escaping.escape_literal, text)
+
+    def identifier(self, text: str) -> str:
+        return self._by(self._escaping.escape_identifier, text)
+
+    def _by(self, escape: Callable[[bytes], Any], text: str) -> str:
+        if "\0" in text:  # libpq would take it for the end
+            raise psycopg.DataError(f"PostgreSQL text cannot contain NUL: {text!r}")
+        return bytes(escape(text.encode(self._encoding))).decode(self._encoding)
+
+
+def encoding_of(raw: Any) -> str:
+    """Return Python's name for the encoding of the connection's statements."""
+    name: str = raw.info.encoding
+    return "utf-8" if name == "ascii" else name  # SQL_ASCII: the server takes any bytes
+
+
+def _refuse_unless_idle(raw: Any) -> None:
+    """Refuse as psycopg refuses its own settings, unless the connection is lost, which sending will find out."""
+    status = raw.pgconn.transaction_status
+    if status not in (pq.TransactionStatus.IDLE, pq.TransactionStatus.UNKNOWN):
+        name = pq.TransactionStatus(status).name
+        raise psycopg.ProgrammingError(f"can't change the session now: connection in transaction status {name}")
+    if raw.pgconn.pipeline_status:
+        raise psycopg.ProgrammingError("can't change the session now: connection in pipeline mode")
+
+
+def _command(pgconn: pq.abc.PGconn, sql: bytes, deadline: Deadline) -> Generator[Any, Any, None]:
+    """Run a statement in the shape that psycopg waits for."""
+    pgconn.send_query(sql)
+    results = yield from _bounded(generators.execute(pgconn), deadline)
+    failed = [result for result in results if result.status == pq.ExecStatus.FATAL_ERROR]
+    if failed:
+        raise psycopg.errors.error_from_result(failed[-1])
+
+
+def _bounded(steps: Generator[Any, Any, Any], deadline: Deadline) -> Generator[Any, Any, Any]:
+    """Pass on what a generator waits for; psycopg tells it from time to time that nothing has come."""
+    try:
+        awaited = next(steps)
+        while True:
+            ready = yield awaited
+            if not ready and deadline.expired:
+                raise TimeoutError
+            awaited = steps.send(ready)
+    except StopIteration as end:
+        return end.value

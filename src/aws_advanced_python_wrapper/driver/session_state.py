@@ -1,0 +1,33 @@
+"""What a driver lets us do with the state of a session, on the client's side and on the server's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.deadline import Deadline
+
+ServerState: TypeAlias = Mapping[str, "Sequence[str] | str | None"]
+"""`schema` (names in the order of the search) and `role`, as far as the program has set them; None: the default."""
+
+
+class SessionStateAccess(ABC):
+    """The part of a driver's adapter that reads and writes the state of a session."""
+
+    @abstractmethod
+    def copy_state(self, old: Any, new: Any) -> None:
+        """Give a new connection what the user set on the old one (which may be dead). No I/O."""
+
+    @abstractmethod
+    def session_query(self, raw: Any, state: ServerState) -> str:
+        """Return the query, for `query` or `command`, that gives the server's session this state. No I/O."""
+
+    @abstractmethod
+    async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
+        """Run one of our own queries on a connection that the program is using: between its calls.
+
+        Raises the driver's error; its ProgrammingError while a transaction or pipeline is open. Who is interrupted here
+        leaves a connection that still works. Past the deadline the connection is aborted (`QueryTimeoutError`).
+        """
