@@ -21,7 +21,7 @@ from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failu
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
-from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import TRANSFER_SESSION_STATE_ON_SWITCH
 
 if TYPE_CHECKING:
@@ -217,6 +217,8 @@ class Session:
             limit = max(2, math.ceil(deadline.remaining()))
             settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
         raw = await self.adapter.open(self.io, self.adapter.arguments(settings, host.host, host.port))
+        if (limit := settings[SOCKET_TIMEOUT]) is not None:
+            self.adapter.limit_waits(raw, limit, host.address)
         if self._locator is None:
             return Opened(raw, host)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_advanced_python_wrapper.converters import TRUTH, WHOLE_NUMBER, Parameter, optional
+from aws_advanced_python_wrapper.converters import NUMBER, TRUTH, WHOLE_NUMBER, Parameter, optional
 
 CONNECT_TIMEOUT: Final[Parameter[int | None]] = Parameter(
     "connect_timeout",
@@ -14,6 +14,16 @@ CONNECT_TIMEOUT: Final[Parameter[int | None]] = Parameter(
     "Time allowed for opening a connection; handed to the database driver too.",
     unit="seconds",
     minimum=0,
+)
+
+SOCKET_TIMEOUT: Final[Parameter[float | None]] = Parameter(
+    "socket_timeout",
+    optional(NUMBER),
+    None,
+    "network",
+    "Time that a call may wait for the server; past it the connection is given up.",
+    unit="seconds",
+    above=0,
 )
 
 TCP_KEEPALIVE: Final[Parameter[bool | None]] = Parameter(

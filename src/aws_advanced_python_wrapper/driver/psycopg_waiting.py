@@ -1,0 +1,191 @@
+"""`socket_timeout` for psycopg: how long a call may wait for its server.
+
+Everything that psycopg does with a connection is a generator that tells what to wait for, driven by the connection's
+method `wait`. That is overridden here: a connection with a limit gets a subclass of its own class. No other thread is
+needed, and nothing is freed: who waits shuts the socket down when the time is over, and libpq notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import select
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import psycopg
+from psycopg import pq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from typing_extensions import Self
+
+    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+
+Steps: TypeAlias = "Generator[int, int, Any]"
+"""What psycopg does with a connection: yields what to wait for, is sent what is ready."""
+
+# Seconds. While a thread waits for a socket it does not notice that another one has closed it.
+_GLANCE = 0.1
+
+# Seconds. psycopg has a statement cancelled that Ctrl-C interrupts, and waits for its end, which a silent server never
+# tells.
+_AFTER_INTERRUPTION = 5.0
+
+# psycopg's numbers, from 3.1 to 3.3, for what to wait for and for what is ready.
+_READ, _WRITE = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLimit:
+    """How long each wait of a connection may last, in seconds, and what to do then."""
+
+    seconds: float
+    abort: Callable[[RawConnection], None]
+    error: Callable[[], Exception]
+
+    def set_on(self, raw: RawConnection) -> None:
+        """Limit a connection's waits from now on; another limit may replace this one."""
+        if not hasattr(raw, "_wait_limit"):
+            drivers: Any = type(raw)
+            raw.__class__ = _limited_class(drivers)
+        raw._wait_limit = self  # noqa: SLF001 - the attribute is ours
+
+
+class _LimitedSteps:
+    """Stands for a generator of psycopg's, and does itself the waiting that belongs to it.
+
+    Only the time spent waiting counts. What is no answer to a question, a notification, is left to psycopg: a program
+    waits for it as long as it likes.
+    """
+
+    def __init__(self, steps: Steps, raw: Any, limit: WaitLimit) -> None:
+        self.send = steps.send
+        self.expired = False
+        self._steps = steps
+        self._raw = raw
+        self._limit = limit
+        self._left = limit.seconds
+        self._begun = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> int:
+        """Go on to the end of the generator, whose result is in the StopIteration."""
+        if self._begun:
+            self._left = min(self._left, _AFTER_INTERRUPTION)
+        self._begun = True
+        wanted = next(self._steps)
+        if not _awaits_answer(self._raw):
+            return wanted
+        poll = select.poll()
+        while True:
+            wanted = self.send(self._ready(poll, wanted))
+
+    def _ready(self, poll: select.poll, wanted: int) -> int:
+        flags = (select.POLLIN if wanted & _READ else 0) | (select.POLLOUT if wanted & _WRITE else 0)
+        poll.register(self._raw.pgconn.socket, flags)
+        while not (found := self._glance(poll)):
+            if self._left <= 0 and not self.expired:
+                self.expired = True
+                self._limit.abort(self._raw)  # the socket is ready then, with the end of the stream
+        event = found[0][1]
+        if event & select.POLLNVAL:
+            raise psycopg.OperationalError("the connection was closed while a call waited for the server")
+        ready = (_READ if event & select.POLLIN else 0) | (_WRITE if event & select.POLLOUT else 0)
+        return ready or wanted
+
+    def _glance(self, poll: select.poll) -> list[tuple[int, int]]:
+        pause = _GLANCE if self.expired else min(self._left, _GLANCE)
+        began = monotonic()
+        found = poll.poll(pause * 1000)
+        # A process that was stopped meanwhile has not waited longer than it meant to.
+        self._left -= min(monotonic() - began, pause)
+        return found
+
+
+class _Timer:
+    """Ends a wait in an event loop when its time is over."""
+
+    def __init__(self, raw: Any, limit: WaitLimit) -> None:
+        self.expired = False
+        self._raw = raw
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time() + limit.seconds
+        self._handle = self._loop.call_at(self._due, self._look_again)
+
+    def cancel(self) -> None:
+        """Let the wait be."""
+        self._handle.cancel()
+
+    def _look_again(self) -> None:
+        # A loop that others have held up finds its timers due before it has read the answers that came meanwhile.
+        self._handle = self._loop.call_later(self._loop.time() - self._due, self._expire)
+
+    def _expire(self) -> None:
+        if _awaits_answer(self._raw):
+            self.expired = True
+            self._limit.abort(self._raw)
+
+
+@functools.lru_cache(maxsize=64)  # bounded: a program may make connection classes as it goes
+def _limited_class(drivers: Any) -> type:
+    """Return a subclass of a connection class of psycopg's, or of the program's, that goes by the same name."""
+    limited = _limited_async if issubclass(drivers, psycopg.AsyncConnection) else _limited
+    body = {name: getattr(drivers, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(drivers.__name__, (drivers,), {**body, "_wait_limit": None, "wait": limited(drivers)})
+
+
+def _limited(drivers: Any) -> Callable[..., Any]:
+    def wait(raw: Any, gen: Steps, *args: Any, **kwargs: Any) -> Any:
+        if (limit := raw._wait_limit) is None:  # noqa: SLF001 - the attribute is ours
+            return drivers.wait(raw, gen, *args, **kwargs)
+        steps = _LimitedSteps(gen, raw, limit)
+        try:
+            return drivers.wait(raw, steps, *args, **kwargs)
+        except psycopg.Error as error:
+            if not steps.expired:
+                raise
+            raise _outcome(error, limit) from error
+
+    return wait
+
+
+def _limited_async(drivers: Any) -> Callable[..., Any]:
+    async def wait(raw: Any, gen: Steps, *args: Any, **kwargs: Any) -> Any:
+        if (limit := raw._wait_limit) is None:  # noqa: SLF001 - the attribute is ours
+            return await drivers.wait(raw, gen, *args, **kwargs)
+        timer = _Timer(raw, limit)
+        try:
+            return await drivers.wait(raw, gen, *args, **kwargs)
+        except psycopg.Error as error:
+            if not timer.expired:
+                raise
+            raise _outcome(error, limit) from error
+        finally:
+            timer.cancel()
+
+    return wait
+
+
+def _awaits_answer(raw: Any) -> bool:
+    """Tell whether the server owes an answer. No I/O."""
+    pgconn: pq.abc.PGconn = raw.pgconn
+    return pgconn.transaction_status == pq.TransactionStatus.ACTIVE or bool(pgconn.pipeline_status)
+
+
+def _outcome(error: BaseException, limit: WaitLimit) -> BaseException:
+    """Return what a wait ends with that took too long: the interruption, should it have been one already.
+
+    psycopg before 3.3 raises, instead of it, what comes of cancelling the statement.
+    """
+    context = error.__context__
+    while context is not None:
+        if not isinstance(context, Exception):
+            return context
+        context = context.__context__
+    return limit.error()
