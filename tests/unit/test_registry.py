@@ -2,24 +2,23 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from aws_advanced_python_wrapper import register_plugin
 from aws_advanced_python_wrapper.core import chain, registry
-from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.failover_plugin import FailoverPlugin
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
+from aws_advanced_python_wrapper.plugin import BlockingPlugin, Phase, Plugin
 from aws_advanced_python_wrapper.stale_dns_plugin import StaleDnsPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened
+    from aws_advanced_python_wrapper.plugin import ConnectNext, Failure, HostInfo, Opened, SessionView
 
 
 class Early(Plugin):
@@ -158,6 +157,77 @@ def test_what_is_no_plugin_is_refused(wrong: Any) -> None:
         plugin_classes([wrong], sort=True)
 
 
+class Nameless(Plugin):
+    pass
+
+
+class AbstractName(BlockingPlugin):
+    code = None  # type: ignore[assignment]
+
+
+class PlainConnect(Plugin):
+    code = "plain_connect"
+
+    def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:  # type: ignore[override]
+        raise NotImplementedError
+
+
+class WaitingClose(Plugin):
+    code = "waiting_close"
+
+    async def close(self) -> None:  # type: ignore[override]
+        pass
+
+
+class AwaitingBlocker(BlockingPlugin):
+    code = "awaiting_blocker"
+
+    async def on_error(self, failure: Failure) -> None:  # type: ignore[override]
+        pass
+
+
+class WaitingConnected(BlockingPlugin):
+    code = "waiting_connected"
+
+    async def connected(self, opened: Opened) -> None:  # type: ignore[override]
+        pass
+
+
+@pytest.mark.parametrize(
+    ("plugin", "message"),
+    [
+        (Nameless, r'Nameless has no code: name it in the class, as in code = "my_plugin"'),
+        (AbstractName, "AbstractName has no code"),
+        (PlainConnect, "PlainConnect.connect is a plain function: write 'async def', or derive the class"),
+        (WaitingClose, "WaitingClose.close must be a plain function, as it may not wait: write 'def'"),
+        (AwaitingBlocker, "AwaitingBlocker.on_error is a coroutine in a BlockingPlugin: write 'def', or derive"),
+        (WaitingConnected, "WaitingConnected.connected must be a plain function"),
+    ],
+)
+def test_a_class_that_is_no_whole_plugin_is_told_what_to_change(plugin: Any, message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=message):
+        register_plugin("wrong", plugin)
+    with pytest.raises(AwsWrapperError, match=message):
+        plugin_classes([plugin], sort=True)
+
+
+def test_an_instance_in_place_of_a_class_is_told() -> None:
+    instance: Any = Early(cast("SessionView", None))
+    with pytest.raises(AwsWrapperError, match="give the class, not an instance of it"):
+        plugin_classes([instance], sort=True)
+
+
+def test_a_blocking_plugin_is_one_class_however_it_is_asked_for() -> None:
+    class Blocker(BlockingPlugin):
+        code = "blocker"
+        phase = Phase.TRACKING
+
+    register_plugin("mine", Blocker)
+    (made,) = plugin_classes([Blocker, "mine", Blocker], sort=True)
+    assert Blocker in made.__mro__
+    assert (made.__name__, made.code, made.phase) == ("Blocker", "blocker", Phase.TRACKING)
+
+
 @pytest.mark.usefixtures("_offered")
 def test_distributions_offer_plugins() -> None:
     assert plugin_classes(["offered"], sort=True) == [Early]
@@ -185,10 +255,6 @@ class Subclass(FailoverPlugin):
 
 class Loner(Plugin):
     code = "loner"
-    excludes = frozenset({"early"})
-
-
-class Nameless(Plugin):
     excludes = frozenset({"early"})
 
 
@@ -225,7 +291,6 @@ class Selection(SignIn):
         ([Subclass, OtherFailover], "are two plugins for failover"),
         ([Loner, Early], r"loner \(Loner\) and early \(Early\) do not work together: leave one"),
         ([Early, Loner], "do not work together"),
-        ([Early, Nameless], r"early \(Early\) and Nameless \(Nameless\) do not work together"),
         ([Dependent], r"dependent \(Dependent\) needs early: add it, or leave dependent \(Dependent\) out"),
     ],
 )

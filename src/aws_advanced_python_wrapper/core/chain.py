@@ -21,7 +21,7 @@ def check(chain: Sequence[type[Plugin]]) -> None:
     for outer, inner in combinations(chain, 2):
         _check_company(outer, inner)
         _check_order(outer, inner)
-    at_work = {_code(plugin) for plugin in chain} | _covered(chain)
+    at_work = {plugin.code for plugin in chain} | _covered(chain)
     for plugin in chain:
         if missing := sorted(plugin.needs - at_work):
             name = _name(plugin)
@@ -31,7 +31,7 @@ def check(chain: Sequence[type[Plugin]]) -> None:
 def effective(chain: Sequence[type[Plugin]]) -> list[type[Plugin]]:
     """Return the plugins that have something to do: not those whose work another one does too."""
     covered = _covered(chain)
-    return [plugin for plugin in chain if _code(plugin) not in covered]
+    return [plugin for plugin in chain if plugin.code not in covered]
 
 
 def _covered(chain: Sequence[type[Plugin]]) -> frozenset[str]:
@@ -42,7 +42,7 @@ def _check_company(one: type[Plugin], other: type[Plugin]) -> None:
     both = f"plugins: {_name(one)} and {_name(other)}"
     if one.group is not None and one.group == other.group:
         raise AwsWrapperError(f"{both} are two plugins for {one.group}: keep one of them")
-    if _code(other) in one.excludes or _code(one) in other.excludes:
+    if other.code in one.excludes or one.code in other.excludes:
         raise AwsWrapperError(f"{both} do not work together: leave one of them out")
 
 
@@ -70,9 +70,5 @@ def _overrides(plugin: type[Plugin], hook: str) -> bool:
     return getattr(plugin, hook) is not getattr(Plugin, hook)
 
 
-def _code(plugin: type[Plugin]) -> str:
-    return getattr(plugin, "code", plugin.__name__)
-
-
 def _name(plugin: type[Plugin]) -> str:
-    return f"{_code(plugin)} ({plugin.__name__})"
+    return f"{plugin.code} ({plugin.__name__})"

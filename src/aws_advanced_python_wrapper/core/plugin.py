@@ -161,16 +161,13 @@ ConnectNext: TypeAlias = Callable[[HostInfo], Awaitable[Opened]]
 CallNext: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
 
 
-class Plugin:
-    """Base of all plugins; one instance serves one session.
-
-    What a plugin overrides is what it takes part in: a hook that is left alone costs nothing. Coroutines wait only
-    through `self.session.io`, and so serve the blocking and the asyncio flavour alike; plain functions must be quick
-    and do no I/O.
-    """
+class BasePlugin:
+    """What `Plugin` and `BlockingPlugin` share: how a plugin describes itself, and the hooks that never wait."""
 
     code: ClassVar[str]
+    """The name by which `plugins` and other plugins mean this one."""
     phase: ClassVar[Phase | None] = None
+    """Its place in the chain; None: behind its neighbour in the program's list."""
     needs_topology: ClassVar[bool] = False
     """Whether the session must know the cluster and host it is connected to."""
     group: ClassVar[str | None] = None
@@ -185,20 +182,35 @@ class Plugin:
     def __init__(self, session: SessionView) -> None:
         self.session = session
 
-    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
-        """Wrap a call of the program's: `await proceed(*args, **kwargs)` makes it. Costs microseconds per call."""
-        return await proceed(*args, **kwargs)
-
-    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
-        """Open a connection to `host`, or to another one: `await proceed(host)` leads on towards the driver."""
-        return await proceed(host)
-
     def connected(self, opened: Opened) -> None:
         """Note which connection the session works on from now on.
 
         Called after the session has connected and after each switch; and again, for the same connection, where the
         background threads of the process have ended: in a forked child, and after `release_resources`.
         """
+
+    def close(self) -> None:
+        """Let go of what the plugin holds; called once, when the program closes its connection."""
+
+
+class Plugin(BasePlugin):
+    """Base of all plugins; one instance serves one session.
+
+    What a plugin overrides is what it takes part in: a hook that is left alone costs nothing. Coroutines wait only
+    through `self.session.io`, and so serve the blocking and the asyncio flavour alike; plain functions must be quick
+    and do no I/O.
+    """
+
+    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        """Wrap a call of the program's: `await proceed(*args, **kwargs)` makes it. Costs microseconds per call.
+
+        `function` is the driver's method that is about to be called, and `method_name(function)` its name.
+        """
+        return await proceed(*args, **kwargs)
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:
+        """Open a connection to `host`, or to another one: `await proceed(host)` leads on towards the driver."""
+        return await proceed(host)
 
     async def on_read_only(self, read_only: bool) -> None:
         """Move the session to where read-only transactions belong, or all others.
@@ -209,10 +221,27 @@ class Plugin:
     async def on_error(self, failure: Failure) -> None:
         """Deal with a driver error of a call. To return is to have the program see the error as it is."""
 
-    def close(self) -> None:
-        """Let go of what the plugin holds; called once, when the program closes its connection."""
-
 
 def overrides(plugin: Plugin, hook: str) -> bool:
     """Tell whether a plugin takes part in a hook."""
     return getattr(type(plugin), hook) is not getattr(Plugin, hook)
+
+
+def method_name(function: Callable[..., Any]) -> str:
+    """Return the name of the method that a plugin's `execute` is given, the same in both flavours where they agree.
+
+    `Connection.<method>` and `Cursor.<method>`, whatever class of connection or cursor it is; in blocks the driver's
+    own class names the object, as in `Transaction.__enter__` or `Copy.read`; and it is `Connection.__next__` where rows
+    come one by one.
+    """
+    called = getattr(function, "__wrapped__", function)
+    owner = getattr(called, "__self__", None)
+    if owner is None:
+        owner = getattr(function, "__self__", None)
+    return f"{_kind(owner)}.{getattr(called, '__name__', '__next__')}"
+
+
+def _kind(owner: object) -> str:
+    if hasattr(owner, "cursor"):
+        return "Connection"
+    return "Cursor" if hasattr(owner, "fetchone") else type(owner).__name__.removeprefix("Async")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.converters import unknown
+from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin, as_plugin
 from aws_advanced_python_wrapper.core.chain import check, effective
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError
@@ -35,21 +37,27 @@ _BUILT_IN = {
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }
 _NONE = "none"
+_MAY_WAIT = ("execute", "connect", "on_read_only", "on_error")
+_NEVER_WAIT = ("connected", "close")
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")  # the sister drivers' user guide writes auroraConnectionTracker
 _registered: dict[str, type[Plugin]] = {}
 
 
-def register_plugin(code: str, plugin_class: type[Plugin]) -> None:
-    """Make a plugin class known to this process under a code, before built-in ones of the same code."""
-    _check(plugin_class)
-    _registered[code] = plugin_class
+def register_plugin(code: str, plugin_class: type[Plugin | BlockingPlugin]) -> None:
+    """Make a plugin class known to this process under a code, before built-in ones of the same code.
+
+    Raises:
+        AwsWrapperError: it is no plugin class, has no `code` of its own, or a hook of the wrong kind.
+    """
+    _registered[code] = _check(plugin_class)
 
 
-def plugin_classes(requested: Sequence[str | type[Plugin]], *, sort: bool) -> list[type[Plugin]]:
+def plugin_classes(requested: Sequence[str | type[Plugin | BlockingPlugin]], *, sort: bool) -> list[type[Plugin]]:
     """Return the classes for plugin codes (or classes) in chain order, each once; ``none`` alone stands for no plugin.
 
     Raises:
-        AwsWrapperError: a code is unknown, what it names is not a plugin, or the plugins do not work together.
+        AwsWrapperError: a code is unknown, what it names is not a plugin as `register_plugin` wants it, or the plugins
+            do not work together.
     """
     if tuple(requested) == (_NONE,):
         return []
@@ -91,6 +99,31 @@ def _offered() -> EntryPoints:
 
 
 def _check(found: object) -> type[Plugin]:
-    if isinstance(found, type) and issubclass(found, Plugin):
-        return found
-    raise AwsWrapperError(f"plugins: {found!r} is not a subclass of aws_advanced_python_wrapper.core.plugin.Plugin")
+    """Return a class that the program, or a distribution, gave for a plugin, if it is one."""
+    if not (isinstance(found, type) and issubclass(found, (Plugin, BlockingPlugin))):
+        instead = ": give the class, not an instance of it" if isinstance(found, (Plugin, BlockingPlugin)) else ""
+        raise AwsWrapperError(
+            f"plugins: {found!r} is not a subclass of Plugin or BlockingPlugin, "
+            f"which aws_advanced_python_wrapper.plugin has{instead}"
+        )
+    _check_class(found)
+    return found if issubclass(found, Plugin) else as_plugin(found)
+
+
+def _check_class(plugin_class: type[Plugin | BlockingPlugin]) -> None:
+    name = plugin_class.__name__
+    if not isinstance(getattr(plugin_class, "code", None), str):
+        raise AwsWrapperError(f'plugins: {name} has no code: name it in the class, as in code = "my_plugin"')
+    blocking = not issubclass(plugin_class, Plugin)
+    for hook in _MAY_WAIT:
+        if inspect.iscoroutinefunction(getattr(plugin_class, hook)) is blocking:
+            raise AwsWrapperError(_wrong_kind(f"{name}.{hook}", blocking=blocking))
+    for hook in _NEVER_WAIT:
+        if inspect.iscoroutinefunction(getattr(plugin_class, hook)):
+            raise AwsWrapperError(f"plugins: {name}.{hook} must be a plain function, as it may not wait: write 'def'")
+
+
+def _wrong_kind(hook: str, *, blocking: bool) -> str:
+    if blocking:
+        return f"plugins: {hook} is a coroutine in a BlockingPlugin: write 'def', or derive the class from Plugin"
+    return f"plugins: {hook} is a plain function: write 'async def', or derive the class from BlockingPlugin"

@@ -175,11 +175,11 @@ class WatchedBlock(Block[Any]):
 class _On:
     """A function that works on a connection, and says on which as a bound method would."""
 
-    __slots__ = ("__self__", "_function")
+    __slots__ = ("__self__", "__wrapped__")
 
     def __init__(self, raw: RawConnection, function: Callable[..., Any]) -> None:
         self.__self__ = raw
-        self._function = function
+        self.__wrapped__ = function
 
     def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
+        return self.__wrapped__(*args)
