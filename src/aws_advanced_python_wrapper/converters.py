@@ -35,7 +35,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> AwsWrapperError:
     candidates = sorted(known)
     nearest = suggest(name, candidates)
     ending = f", {nearest}" if nearest else "."
-    return AwsWrapperError(f"No {kind} is called '{name}'{ending} There are: {', '.join(candidates)}.")
+    others = f"There are: {', '.join(candidates)}." if candidates else "There are none."
+    return AwsWrapperError(f"No {kind} is called '{name}'{ending} {others}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints, unknown_name
+from aws_advanced_python_wrapper.conninfo import refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, NOT_YET, PARAMETERS, PURPOSES
+from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, PARAMETERS, PURPOSES
+from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
+from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
+from aws_advanced_python_wrapper.sources import NONE_IS_A_VALUE, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -19,8 +22,6 @@ T = TypeVar("T")
 
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
 _EVERY_DRIVER = frozenset({"host", "port", "user", "password", "dbname", "database"})
-# Of every other parameter None says that it is not given. psycopg: None switches prepared statements off.
-_NONE_IS_A_VALUE = frozenset({"prepare_threshold"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,13 +42,16 @@ class Settings:
     ) -> Settings:
         """Merge a connection string with keywords, which win; a keyword of None counts as not given.
 
-        ``driver_parameters`` are the names the database driver takes. Raises `AwsWrapperError` for a name
-        nobody takes, a value out of range, a malformed string and more than one endpoint.
+        Both win over the profile that they name, but not over its plugins. ``driver_parameters`` are the names the
+        database driver takes. Raises `AwsWrapperError` for a name nobody takes, a value out of range, a malformed
+        string, an unknown profile and more than one endpoint.
         """
         names = _Names(driver_parameters)
-        given = {name: value for name, value in arguments.items() if value is not None or name in _NONE_IS_A_VALUE}
-        written = names.canonical(parse(conninfo), partial(unknown_name, conninfo))
-        merged = written | names.canonical(given, _unknown_keyword)
+        sources = Sources.of(conninfo, arguments)
+        profile = names.canonical(sources.profile, _unknown_in_profile)
+        written = names.canonical(sources.written, partial(unknown_name, conninfo))
+        plugins = {name: value for name, value in profile.items() if name == PLUGINS.name}
+        merged = profile | written | names.canonical(sources.keywords, _unknown_keyword) | plugins
         special = {name: value for name, value in merged.items() if name.startswith(PURPOSES)}
         own, driver = _sorted({name: value for name, value in merged.items() if name not in special})
         refuse_several_endpoints(driver)
@@ -88,9 +92,7 @@ class Settings:
         """The one host; raises `AwsWrapperError` when there is none."""
         host = self._driver.get("host")
         if not isinstance(host, str) or not host:
-            raise AwsWrapperError(
-                "No host to connect to: give host=, best the cluster endpoint, or set PGHOST."
-            )
+            raise AwsWrapperError("No host to connect to: give host=, best the cluster endpoint, or set PGHOST.")
         return host
 
     @property
@@ -137,7 +139,7 @@ class _Names:
             prefix = next((purpose for purpose in PURPOSES if written.startswith(purpose)), "")
             name = self._canonical_name(written.removeprefix(prefix), written, unknown)
             converted = _converted(name, value, written)
-            if converted is None and name not in _NONE_IS_A_VALUE:
+            if converted is None and name not in NONE_IS_A_VALUE:
                 continue
             if found.setdefault(prefix + name, converted) != converted:
                 raise AwsWrapperError(
@@ -151,8 +153,8 @@ class _Names:
         name = ALIASES.get(name, name)
         if name in PARAMETERS or name in self._driver:
             return name
-        if name in NOT_YET:
-            raise AwsWrapperError(f"Parameter {written} is not supported yet.")
+        if name in PARAMETERS_TO_COME:
+            raise AwsWrapperError(f"Parameter {written} is not supported yet, as {PARAMETERS_TO_COME[name]} is not.")
         raise unknown(written, suggest(name, {*PARAMETERS, *ALIASES, *self._driver}))
 
 
@@ -164,6 +166,11 @@ def _sorted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _unknown_keyword(name: str, suggestion: str) -> AwsWrapperError:
     return AwsWrapperError(f"Unknown connection parameter '{name}'{', ' + suggestion if suggestion else '.'}")
+
+
+def _unknown_in_profile(name: str, suggestion: str) -> AwsWrapperError:
+    ending = f", {suggestion}" if suggestion else "."
+    return AwsWrapperError(f"Configuration profile: unknown connection parameter '{name}'{ending}")
 
 
 def _converted(name: str, value: Any, written: str) -> Any:

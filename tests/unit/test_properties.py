@@ -7,11 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from aws_advanced_python_wrapper.converters import TRUTH
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.catalogue import NOT_YET, PARAMETERS, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE, FAILOVER_TIMEOUT_SEC
-from aws_advanced_python_wrapper.parameters.plugins import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS
+from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
+from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
+from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
 
 PSYCOPG = {
@@ -152,15 +155,19 @@ def test_an_unknown_name_in_the_string_may_be_a_piece_of_a_password(conninfo: st
 
 
 @pytest.mark.parametrize("prefix", ["", TOPOLOGY_MONITORING])
-@pytest.mark.parametrize("name", sorted(NOT_YET))
+@pytest.mark.parametrize("name", sorted(PARAMETERS_TO_COME))
 def test_a_parameter_that_is_still_to_come_is_told_and_no_other_suggested(name: str, prefix: str) -> None:
     for given in ({"conninfo": f"{prefix}{name}=3"}, {f"{prefix}{name}": 3}):
-        with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}{name} is not supported yet\\.$"):
+        with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}{name} is not supported yet, as "):
             settings(**given)
 
 
 def test_no_string_at_all_is_an_empty_one() -> None:
     assert Settings.from_arguments(None, {"host": "db"}, PSYCOPG).driver == {"host": "db"}
+
+
+def test_no_parameter_is_both_there_and_still_to_come() -> None:
+    assert not set(PARAMETERS) & set(PARAMETERS_TO_COME)
 
 
 @pytest.mark.parametrize("conninfo", [5432, b"host=db", {"host": "db", "password": "s3cr3t"}])
@@ -173,13 +180,26 @@ def test_a_connection_string_of_another_type_is_refused(conninfo: Any) -> None:
 
 def test_other_spellings_mean_the_same_parameter() -> None:
     given = settings("wrapperPlugins=''", dialect="aurora-pg", failover_mode="Strict-Reader")
+    assert settings("postgresql://db/app?wrapper_plugins=failover")[PLUGINS] == ("failover",)
+    assert settings("reader_response_strategy=round_robin")[READER_HOST_SELECTOR_STRATEGY] == "round_robin"
     assert given[PLUGINS] == ()
     assert given[WRAPPER_DIALECT] == "aurora-pg"
     assert given[FAILOVER_MODE] == "strict_reader"
 
 
-def test_text_that_says_false_is_false() -> None:
-    assert settings(auto_sort_wrapper_plugin_order="False")[AUTO_SORT_WRAPPER_PLUGIN_ORDER] is False
+@pytest.mark.parametrize(
+    "parameter", [p for p in PARAMETERS.values() if p.converter.read is TRUTH.read], ids=lambda p: p.name
+)
+def test_true_and_false_are_understood_in_all_usual_spellings(parameter: Any) -> None:
+    all_spellings: dict[bool, list[Any]] = {
+        True: [True, 1, "True", "true", "TRUE", "t", "yes", "Y", "on", "1"],
+        False: [False, 0, "False", "false", "FALSE", "f", "no", "N", "off", "0"],
+    }
+    for truth, spellings in all_spellings.items():
+        for spelling in spellings:
+            assert settings(**{parameter.name: spelling})[parameter] is truth
+            assert settings(f"{parameter.name}={spelling}")[parameter] is truth
+            assert settings(f"postgresql://db/app?{parameter.name}={spelling}")[parameter] is truth
 
 
 def test_the_repr_shows_no_secret() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.conninfo import parse
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DRIVER_DIALECT
 from aws_advanced_python_wrapper.parameters.plugins import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
+from aws_advanced_python_wrapper.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,16 +32,10 @@ def session_for(
         AwsWrapperError: something in the arguments is unknown, malformed or out of range.
         Exception: the driver's own error for a service that is not defined.
     """
-    adapter = adapter_for(target, _driver_code(conninfo, arguments), asynchronous=asynchronous)
+    # Which driver it is has to be known first: it tells which names there are.
+    code = Sources.of(conninfo, arguments).first(WRAPPER_DRIVER_DIALECT)
+    adapter = adapter_for(target, code, asynchronous=asynchronous)
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
     settings = settings.completed(adapter.from_environment(settings.driver))
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
     return Session(settings, adapter, io, plugin_classes(requested, sort=sort))
-
-
-def _driver_code(conninfo: str | None, arguments: Mapping[str, Any]) -> str | None:
-    """Read the one setting that is needed before the settings can be read: the adapter tells which names there are."""
-    name = WRAPPER_DRIVER_DIALECT.name
-    given = arguments.get(name)
-    code = parse(conninfo).get(name) if given is None else given
-    return None if code is None else WRAPPER_DRIVER_DIALECT.read(code)

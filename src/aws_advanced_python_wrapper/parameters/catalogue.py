@@ -32,13 +32,24 @@ PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
 )
 
 # Spellings of earlier documentation and of the sister drivers.
-ALIASES: Final[Mapping[str, str]] = MappingProxyType({"wrapperPlugins": "plugins", "dialect": "wrapper_dialect"})
-
-# Parameters of the user guide that this version does not have yet.
-NOT_YET: Final = frozenset({"socket_timeout"})
+ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "wrapperPlugins": "plugins",
+        "wrapper_plugins": "plugins",  # in SQLAlchemy's URLs, where `plugins` means something else
+        "dialect": "wrapper_dialect",
+        "reader_response_strategy": "reader_host_selector_strategy",
+    }
+)
 
 # A parameter with such a prefix, ours or the database driver's, is only for the connections that the monitors
 # of that purpose open. No prefix is the beginning of another.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"
 HOST_MONITORING: Final = "monitoring-"
 PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)
+
+
+def parameter_of(written: str) -> Parameter[Any] | None:
+    """Return the parameter that a name stands for, in any spelling and with any prefix; None for none of ours."""
+    prefix = next((purpose for purpose in PURPOSES if written.startswith(purpose)), "")
+    name = written.removeprefix(prefix)
+    return PARAMETERS.get(ALIASES.get(name, name))

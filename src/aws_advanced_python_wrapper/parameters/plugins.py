@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aws_advanced_python_wrapper.converters import PLUGIN_LIST, TRUTH, Parameter
+from aws_advanced_python_wrapper.converters import PLUGIN_LIST, TEXT, TRUTH, Parameter, optional
 
 PLUGINS: Final[Parameter[tuple[Any, ...]]] = Parameter(
     "plugins",
@@ -20,4 +20,12 @@ AUTO_SORT_WRAPPER_PLUGIN_ORDER: Final[Parameter[bool]] = Parameter(
     True,
     "plugins",
     "Sort the plugins into the order in which they work together.",
+)
+
+PROFILE_NAME: Final[Parameter[str | None]] = Parameter(
+    "profile_name",
+    optional(TEXT),
+    None,
+    "plugins",
+    "Name of the configuration profile to use; its parameters count where you give none, its plugins always.",
 )

@@ -1,0 +1,75 @@
+"""What the sister drivers have and this version has not: named, so that nobody takes it for a slip of the pen."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SIGN_IN = (
+    *("idp_endpoint", "idp_port", "idp_username", "idp_password", "iam_role_arn", "iam_idp_arn"),
+    *("iam_token_expiration", "http_request_connect_timeout", "ssl_secure", "db_user"),
+)
+
+PLUGINS_TO_COME: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "iam": ("iam_host", "iam_default_port", "iam_region", "iam_expiration", "aws_profile"),
+        "aws_secrets_manager": (
+            *("secrets_manager_secret_id", "secrets_manager_region", "secrets_manager_endpoint"),
+            *("secrets_manager_secret_username_key", "secrets_manager_secret_username"),
+            *("secrets_manager_secret_password_key", "secrets_manager_secret_password", "secrets_manager_expiration"),
+        ),
+        "federated_auth": (*_SIGN_IN, "rp_identifier", "idp_name"),
+        "okta": ("app_id",),
+        "custom_endpoint": (
+            *("custom_endpoint_info_refresh_rate_ms", "custom_endpoint_idle_monitor_expiration_ms"),
+            *("wait_for_custom_endpoint_info", "wait_for_custom_endpoint_info_timeout_ms"),
+        ),
+        "initial_connection": (
+            *("reader_initial_connection_host_selector_strategy", "initial_connection_host_selector_strategy"),
+            *("endpoint_substitution_role", "inactive_cluster_writer_endpoint_substitution_role"),
+            *("verify_opened_connection_type", "verify_opened_connection_role"),
+            *("verify_inactive_cluster_writer_endpoint_connection_type", "wait_for_initial_topology_ms"),
+            *("open_connection_retry_timeout_ms", "open_connection_retry_interval_ms"),
+        ),
+        "srw": (
+            *("srw_read_endpoint", "srw_write_endpoint", "srw_verify_new_connections"),
+            *("srw_verify_initial_connection_type", "srw_connect_retry_timeout_ms", "srw_connect_retry_interval_ms"),
+        ),
+        "gdb_rw": (
+            *("gdb_rw_home_region", "gdb_rw_restrict_writer_to_home_region", "gdb_rw_restrict_reader_to_home_region"),
+            "gdb_enable_global_write_forwarding",
+        ),
+        "gdb_failover": (
+            *("failover_home_region", "active_home_failover_mode", "inactive_home_failover_mode"),
+            *("gdb_accessible_regions", "global_cluster_instance_host_patterns"),
+            *("monitoring_connection_priority", "gdb_monitoring_connection_priority"),
+        ),
+        "limitless": (
+            *(
+                "limitless_transaction_router_monitor_disposal_time_ms",
+                "limitless_transaction_router_monitor_interval_ms",
+            ),
+            *("limitless_wait_for_transaction_router_info", "limitless_max_retries_ms"),
+            *("limitless_get_transaction_router_retry_interval_ms", "limitless_get_transaction_router_max_retries"),
+        ),
+        "bg": (
+            *("bg_connect_timeout_ms", "bg_id", "bg_interval_baseline_ms", "bg_interval_increased_ms"),
+            *("bg_interval_high_ms", "bg_switchover_timeout_ms", "bg_suspend_new_blue_connections"),
+        ),
+    }
+)
+"""Plugin code -> the parameters that come with it."""
+
+_TELEMETRY = (
+    *("enable_telemetry", "telemetry_submit_toplevel", "telemetry_submit_top_level", "telemetry_traces_backend"),
+    *("telemetry_metrics_backend", "telemetry_failover_additional_top_trace"),
+)
+
+PARAMETERS_TO_COME: Final[Mapping[str, str]] = MappingProxyType(
+    {name: f"the plugin {code}" for code, names in PLUGINS_TO_COME.items() for name in names}
+    | dict.fromkeys(_TELEMETRY, "telemetry")
+)
+"""Parameter -> what it is for."""
