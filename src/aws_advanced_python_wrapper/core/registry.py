@@ -13,6 +13,7 @@ from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin, as_
 from aws_advanced_python_wrapper.core.chain import check, effective
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.parameters.later import PLUGINS_TO_COME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,10 @@ def _sorted(classes: list[type[Plugin]]) -> list[type[Plugin]]:
 def _find(code: str) -> type[Plugin]:
     if code == _NONE:
         raise AwsWrapperError("plugins: 'none' means that there are no plugins, so it stands alone")
-    found = _lookup(code) or _lookup(_CAMEL_HUMP.sub(lambda hump: f"_{hump[0].lower()}", code))
+    snake = _CAMEL_HUMP.sub(lambda hump: f"_{hump[0].lower()}", code)
+    found = _lookup(code) or _lookup(snake)
+    if found is None and snake in PLUGINS_TO_COME:
+        raise AwsWrapperError(f"plugins: the plugin '{code}' is not supported yet, leave it out")
     if found is None:
         raise unknown("plugin", code, {*_BUILT_IN, *_registered, *(point.name for point in _offered())})
     return _check(found)
