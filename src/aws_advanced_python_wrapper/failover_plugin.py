@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
+from aws_advanced_python_wrapper.core.search_log import SearchLog, first_line
 from aws_advanced_python_wrapper.core.selection import host_choice
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -35,6 +36,7 @@ from aws_advanced_python_wrapper.parameters.failover import (
     FAILOVER_TIMEOUT_SEC,
     FAILOVER_WRITER_RECONNECT_INTERVAL_SEC,
 )
+from aws_advanced_python_wrapper.parameters.session import TRANSFER_SESSION_STATE_ON_SWITCH
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
@@ -84,6 +86,7 @@ class FailoverPlugin(Plugin):
         except self.session.adapter.errors.Error as error:
             if not self._may_fail_over_at_connect(error):
                 raise
+            logger.debug("cannot connect to %s (%s); failing over, mode %s", host.host, first_line(error), self._mode)
             return await self._find(began)
 
     def _may_fail_over_at_connect(self, error: Exception) -> bool:
@@ -99,6 +102,7 @@ class FailoverPlugin(Plugin):
         if not self._enabled or self.session.cluster is None or failure.kind is ErrorKind.LOGIN:
             return
         if failure.superseded:
+            logger.debug("another call has moved the session to %s already", self.session.host.address)
             raise self._outcome(failure) from failure.error
         if failure.kind is ErrorKind.READ_ONLY and not await self._was_demoted(failure):
             return
@@ -109,13 +113,14 @@ class FailoverPlugin(Plugin):
         host = self.session.host
         if self._mode != "strict_writer" or host.role is not HostRole.WRITER:
             return False
+        logger.debug("%s takes no writes (%s); is it the writer?", host.address, first_line(failure.error))
         writer = await self._search().verified_writer(failure.at, Deadline.after(min(self._timeout, _VERDICT)))
         return writer is not None and writer.address != host.address
 
     async def _fail_over(self, cluster: Cluster, failure: Failure) -> None:
-        lost = self.session.host.address
-        reason = str(failure.error).partition("\n")[0]
-        logger.debug("lost the connection to %s (%s); failing over, mode %s", lost, reason, self._mode)
+        lost, reason = self.session.host.address, first_line(failure.error)
+        where = ", in a transaction" if failure.in_transaction else ""
+        logger.debug("lost the connection to %s (%s)%s; failing over, mode %s", lost, reason, where, self._mode)
         if failure.kind is ErrorKind.NETWORK:
             cluster.store.mark_unavailable(lost)
         try:
@@ -123,18 +128,30 @@ class FailoverPlugin(Plugin):
         except FailoverFailedError as error:
             if self.session.closed:
                 return
-            await self.session.give_up()
-            raise error from failure.error
+            await self._give_up(error, lost, failure)
         except self.session.adapter.errors.Error as error:
-            await self.session.give_up()
-            raise self._failed(f"a host refused the connection: {error}") from failure.error
-        await self.session.switch(
-            opened, f"the connection to {lost} was lost and the session goes on with {opened.host.address}"
-        )
+            await self._give_up(self._failed(f"a host refused the connection: {error}"), lost, failure)
+        else:
+            await self._go_on(opened, lost, failure)
+
+    async def _give_up(self, outcome: FailoverError, lost: str, failure: Failure) -> NoReturn:
+        await self.session.give_up()
+        seconds = time.monotonic() - failure.at
+        logger.warning("could not fail over from %s, after %.3f s: %s", lost, seconds, first_line(outcome))
+        raise outcome from failure.error
+
+    async def _go_on(self, opened: Opened, lost: str, failure: Failure) -> None:
+        address, began = opened.host.address, time.monotonic()
+        reason = f"the connection to {lost} was lost and the session goes on with {address}"
+        await self.session.switch(opened, reason)
         if self.session.closed:
             return
-        logger.debug("failed over from %s to %s in %.3f s", lost, opened.host.address, time.monotonic() - failure.at)
-        raise self._outcome(failure) from failure.error
+        now, outcome = time.monotonic(), self._outcome(failure)
+        carried = "with" if self.session.settings[TRANSFER_SESSION_STATE_ON_SWITCH] else "without"
+        logger.debug("moved the session to %s, %s its state; took %.3f s", address, carried, now - began)
+        told = type(outcome).__name__
+        logger.info("failed over from %s to %s in %.3f s: the program gets %s", lost, address, now - failure.at, told)
+        raise outcome from failure.error
 
     def _outcome(self, failure: Failure) -> FailoverError:
         adapter, address = self.session.adapter, self.session.host.address
@@ -177,4 +194,5 @@ class FailoverPlugin(Plugin):
             self,
             writer_pause=session.settings[FAILOVER_WRITER_RECONNECT_INTERVAL_SEC] or 0.0,
             reader_limit=session.settings[FAILOVER_READER_CONNECT_TIMEOUT_SEC],
+            log=SearchLog(logger),
         )

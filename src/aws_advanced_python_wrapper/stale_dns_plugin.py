@@ -5,17 +5,21 @@ For programs that do without the plugin `failover`, which does the same.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Phase, Plugin
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
+from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.errors import AwsConnectError
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+
+logger = logging.getLogger(__name__)
 
 # Seconds that the hosts have to name the writer, unless the user's connect_timeout says otherwise.
 _PATIENCE = 30.0
@@ -48,4 +52,4 @@ class StaleDnsPlugin(Plugin):
         cluster = self.session.cluster
         if cluster is None:
             raise LookupError("only a session that knows its cluster can search it")
-        return HostSearch(self.session, cluster, self)
+        return HostSearch(self.session, cluster, self, log=SearchLog(logger))

@@ -146,10 +146,10 @@ class TopologyMonitor:
         return self._pace
 
     @property
-    def reasons(self) -> str:
-        """Why the hosts that do not answer do not, in one line."""
+    def reasons(self) -> dict[str, str]:
+        """Why the hosts that do not answer do not, by address, in the order of the addresses."""
         with self._changed:
-            return "; ".join(f"{address}: {reason}" for address, reason in sorted(self._reasons.items()))
+            return dict(sorted(self._reasons.items()))
 
     def _call(self) -> None:
         self._calls += 1

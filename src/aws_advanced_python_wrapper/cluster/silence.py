@@ -148,7 +148,8 @@ class Silence:
             self._tell("%s does not answer checks for %.1f s, but is heard of by the program", self._seconds)
             self._missed, self._seconds = 0, 0.0
             return
-        self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._seconds)
+        # No warning: what becomes of the calls is told by whoever deals with their errors.
+        self._tell("%s has not answered for %.1f s: calls that wait for it are given up", self._seconds, logging.INFO)
         for caller, began in over:
             try:
                 caller.give_up(began)
@@ -176,10 +177,10 @@ class Silence:
         except Exception as error:  # noqa: BLE001 - nobody needs the connection any more, but its thread must live on
             logger.debug("closing a probe of %s: %s", self._address, error)
 
-    def _tell(self, message: str, detail: object) -> None:
+    def _tell(self, message: str, detail: object, level: int = logging.WARNING) -> None:
         if message not in self._told:  # once in a row of checks
             self._told.add(message)
-            logger.warning(message, self._address, detail)
+            logger.log(level, message, self._address, detail)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._address}: {self._missed} checks, {self._seconds:.3f} s>"

@@ -6,12 +6,14 @@ a caller waits here, the monitor asks all hosts.
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.waiting import place, wait_topology
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.topology import Topology
     from aws_advanced_python_wrapper.core.plugin import Opened, Plugin, SessionView
     from aws_advanced_python_wrapper.deadline import Deadline
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -50,6 +54,8 @@ class HostSearch:
     """Seconds between attempts to connect to the writer."""
     reader_limit: float = _ATTEMPT_LIMIT
     """Seconds that an attempt to connect to a reader may take."""
+    log: SearchLog = field(default_factory=lambda: SearchLog(logger))
+    """Where the search can be followed: the logger of the plugin that searches."""
 
     async def writer(self, since: float, deadline: Deadline) -> Opened:
         """Connect to the host that says after `since` that it is the writer, and says so again when connected."""
@@ -117,29 +123,34 @@ class HostSearch:
 
     async def attempt(self, host: HostInfo, deadline: Deadline) -> Opened | None:
         """Connect to a host; None if it cannot be reached. Any other error of the driver's is raised."""
-        session = self.session
+        session, began = self.session, time.monotonic()
         try:
-            return await session.open(host, below=self.below, deadline=deadline)
+            opened = await session.open(host, below=self.below, deadline=deadline)
         except session.adapter.errors.Error as error:
             if session.classify(error) is not ErrorKind.NETWORK:
                 raise
+            self.log.misses(host, error, began)
             self.cluster.store.mark_unavailable(host.address)
             return None
+        self.log.connects(opened.host, began)
+        return opened
 
     def _turn(self, host: HostInfo, deadline: Deadline) -> AbstractAsyncContextManager[bool]:
         # Where many connections of the process have lost their host, a few at a time turn to the next one.
         return place(self.session.io, self.cluster.door(host.address, self.session.io.lane()), deadline)
 
     async def _wait(self, since: float, deadline: Deadline, accept: Callable[[Topology], T | None]) -> T | None:
-        session = self.session
+        session, began = self.session, time.monotonic()
         session.join_cluster()  # the monitor may have no other credentials: this may be the first connection
 
         def look(topology: Topology) -> tuple[T | None] | None:
             found = accept(topology)
             return (found,) if found is not None or session.closed else None
 
+        self.log.asks(self.cluster)
         with self.cluster.monitor.search(since):
             answer = await wait_topology(session.io, self.cluster.store, look, deadline)
+            self.log.hears(self.cluster, since, began)
         if session.closed:
             raise NoHostFoundError("the connection was closed meanwhile")
         return answer[0] if answer else None
@@ -150,7 +161,7 @@ class HostSearch:
         return time.monotonic()
 
     def _none(self, what: str) -> NoHostFoundError:
-        reasons = self.cluster.monitor.reasons
+        reasons = "; ".join(f"{address}: {reason}" for address, reason in self.cluster.monitor.reasons.items())
         return NoHostFoundError(f"{what} ({reasons})" if reasons else what)
 
     async def _discard(self, opened: Opened | None) -> None:
