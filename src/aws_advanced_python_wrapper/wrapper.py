@@ -19,7 +19,7 @@ from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -118,6 +118,20 @@ class AwsWrapperConnection(ConnectionFacade):
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
         run(self._session.route(bool(value)))
         self._session.call(self._session.raw.__setattr__, "read_only", value)
+
+    def set_schema(self, schema: str | Sequence[str] | None) -> None:
+        """Have tables named without schema looked up in this one, or in several in turn; None: in the default ones.
+
+        It goes over to the next host, as the driver's own settings do; the driver's ProgrammingError is raised while a
+        transaction is open.
+        """
+        session = self._session
+        session.call(lambda: run(session.state.set_schema(session.raw, schema)))
+
+    def set_role(self, role: str | None) -> None:
+        """Go on with the rights of another role; None: with those that the session began with. As `set_schema`."""
+        session = self._session
+        session.call(lambda: run(session.state.set_role(session.raw, role)))
 
     def set_autocommit(self, value: bool) -> None:
         """Set whether each statement is its own transaction."""

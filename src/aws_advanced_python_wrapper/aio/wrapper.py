@@ -23,7 +23,7 @@ from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -131,6 +131,20 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
         await self._session.route(bool(value))
         await self._session.acall(self._session.raw.set_read_only, value)
+
+    async def set_schema(self, schema: str | Sequence[str] | None) -> None:
+        """Have tables named without schema looked up in this one, or in several in turn; None: in the default ones.
+
+        It goes over to the next host, as the driver's own settings do; the driver's ProgrammingError is raised while a
+        transaction is open.
+        """
+        session = self._session
+        await session.acall(lambda: session.state.set_schema(session.raw, schema))
+
+    async def set_role(self, role: str | None) -> None:
+        """Go on with the rights of another role; None: with those that the session began with. As `set_schema`."""
+        session = self._session
+        await session.acall(lambda: session.state.set_role(session.raw, role))
 
     async def get_autocommit(self) -> bool:
         """Return whether each statement is its own transaction. No I/O."""

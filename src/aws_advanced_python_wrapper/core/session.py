@@ -18,11 +18,12 @@ from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
-from aws_advanced_python_wrapper.parameters.session import TRANSFER_SESSION_STATE_ON_SWITCH
+from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,7 @@ class Session:
         self._cursors: WeakCollection[Replaceable] = WeakCollection()
         self._lock = io.lock()
         self._credentials: Credentials | None = None
+        self.state = SessionState(settings, adapter, io)
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
         proxy: Session = weakref.proxy(self)
         self.plugins = [plugin_class(proxy) for plugin_class in plugin_classes]
@@ -232,7 +234,12 @@ class Session:
         return self.adapter.classify(error)
 
     async def switch(self, opened: Opened, reason: str) -> None:
-        """Go on with another connection: state moves over, the old connection and its cursors end."""
+        """Go on with another connection: state moves over, the old connection and its cursors end.
+
+        Raises what it costs to give the new connection the session's state, which is as `exchange` raises it.
+        """
+        if not self.closed:
+            await self._prepare(opened)
         if not self.closed:
             old = self._replace(opened)
             try:
@@ -244,7 +251,21 @@ class Session:
             await self.discard(opened)
 
     async def exchange(self, opened: Opened, reason: str) -> Opened:
-        """Go on with another connection, and return the old one, which stays open and is the caller's from now on."""
+        """Go on with another connection, and return the old one, which stays open and is the caller's from now on.
+
+        Raises what comes of giving the new connection the session's state, and ProgrammingError while a transaction is
+        open that is not to be rolled back. The new connection has ended then, and the session goes on with the old one.
+        """
+        in_transaction = self.adapter.was_in_transaction(self.raw, self._transaction.transaction_status)
+        if in_transaction and not self.settings[ROLLBACK_ON_SWITCH]:
+            await self.discard(opened)
+            raise self.adapter.errors.ProgrammingError(
+                f"can't leave {self.host.address} now: a transaction is open, and rollback_on_switch is false"
+            )
+        await self._prepare(opened)
+        if in_transaction:
+            with suppress(self.adapter.errors.Error):  # a lost connection is rolled back by its server
+                await self.io.call(self.raw.rollback)
         await self._close_cursors_at_server()
         old = self._replace(opened)
         self._end_cursors(reason)
@@ -273,10 +294,16 @@ class Session:
     def _replace(self, opened: Opened) -> Opened:
         old = self.current
         self.adapter.move_additions(old.raw, opened.raw)
-        if self.settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
-            self.adapter.copy_state(old.raw, opened.raw)
         self._adopt(opened)
         return old
+
+    async def _prepare(self, opened: Opened) -> None:
+        """Give a connection the state of the one that it is to replace, or end it."""
+        try:
+            await self.state.transfer(self.raw, opened.raw)
+        except BaseException:
+            await self.discard(opened)
+            raise
 
     def _end_cursors(self, reason: str) -> None:
         cursors, self._cursors = self._cursors, WeakCollection()
