@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
@@ -87,7 +87,7 @@ class FailoverPlugin(Plugin):
             if not self._may_fail_over_at_connect(error):
                 raise
             logger.debug("cannot connect to %s (%s); failing over, mode %s", host.host, first_line(error), self._mode)
-            return await self._find(began)
+            return await self._find(began, Deadline.after(self._timeout))
 
     def _may_fail_over_at_connect(self, error: Exception) -> bool:
         session = self.session
@@ -123,35 +123,48 @@ class FailoverPlugin(Plugin):
         logger.debug("lost the connection to %s (%s)%s; failing over, mode %s", lost, reason, where, self._mode)
         if failure.kind is ErrorKind.NETWORK:
             cluster.store.mark_unavailable(lost)
+        # No outcome is kept in a variable beyond its block: it would keep the session, which its traceback leads to.
         try:
-            opened = await self._find(failure.at)
+            await self._move(cluster, lost, failure.at)
         except FailoverFailedError as error:
             if self.session.closed:
                 return
             await self._give_up(error, lost, failure)
+            raise error from error.__cause__ or failure.error
         except self.session.adapter.errors.Error as error:
-            await self._give_up(self._failed(f"a host refused the connection: {error}"), lost, failure)
-        else:
-            await self._go_on(opened, lost, failure)
-
-    async def _give_up(self, outcome: FailoverError, lost: str, failure: Failure) -> NoReturn:
-        await self.session.give_up()
-        seconds = time.monotonic() - failure.at
-        logger.warning("could not fail over from %s, after %.3f s: %s", lost, seconds, first_line(outcome))
-        raise outcome from failure.error
-
-    async def _go_on(self, opened: Opened, lost: str, failure: Failure) -> None:
-        address, began = opened.host.address, time.monotonic()
-        reason = f"the connection to {lost} was lost and the session goes on with {address}"
-        await self.session.switch(opened, reason)
+            await self._give_up(error, lost, failure)
+            raise self._failed(f"a host refused the connection: {error}") from failure.error
         if self.session.closed:
             return
-        now, outcome = time.monotonic(), self._outcome(failure)
-        carried = "with" if self.session.settings[TRANSFER_SESSION_STATE_ON_SWITCH] else "without"
-        logger.debug("moved the session to %s, %s its state; took %.3f s", address, carried, now - began)
-        told = type(outcome).__name__
-        logger.info("failed over from %s to %s in %.3f s: the program gets %s", lost, address, now - failure.at, told)
-        raise outcome from failure.error
+        host, seconds = self.session.host.address, time.monotonic() - failure.at
+        told = (TransactionResolutionUnknownError if failure.in_transaction else FailoverSuccessError).__name__
+        logger.info("failed over from %s to %s in %.3f s: the program gets %s", lost, host, seconds, told)
+        raise self._outcome(failure) from failure.error
+
+    async def _give_up(self, error: Exception, lost: str, failure: Failure) -> None:
+        await self.session.give_up()
+        seconds = time.monotonic() - failure.at
+        logger.warning("could not fail over from %s, after %.3f s: %s", lost, seconds, first_line(error))
+
+    async def _move(self, cluster: Cluster, lost: str, since: float) -> None:
+        """Find the right host and go on with it; to lose it before it has the session's state is a failed attempt."""
+        deadline = Deadline.after(self._timeout)
+        while not await self._moved_to(await self._find(since, deadline), cluster, lost):
+            since = time.monotonic()
+
+    async def _moved_to(self, opened: Opened, cluster: Cluster, lost: str) -> bool:
+        address, began, session = opened.host.address, time.monotonic(), self.session
+        reason = f"the connection to {lost} was lost and the session goes on with {address}"
+        try:
+            await session.switch(opened, reason)
+        except Exception as error:
+            if session.classify(error) is not ErrorKind.NETWORK:
+                raise self._failed(f"{address} could not be given the session's state: {error}") from error
+            cluster.store.mark_unavailable(address)
+            return False
+        carried = "with" if session.settings[TRANSFER_SESSION_STATE_ON_SWITCH] else "without"
+        logger.debug("moved the session to %s, %s its state; took %.3f s", address, carried, time.monotonic() - began)
+        return True
 
     def _outcome(self, failure: Failure) -> FailoverError:
         adapter, address = self.session.adapter, self.session.host.address
@@ -174,8 +187,8 @@ class FailoverPlugin(Plugin):
 
     # Finding the right host
 
-    async def _find(self, since: float) -> Opened:
-        search, deadline = self._search(), Deadline.after(self._timeout)
+    async def _find(self, since: float, deadline: Deadline) -> Opened:
+        search = self._search()
         try:
             if self._mode == "strict_writer":
                 return await search.writer(since, deadline)

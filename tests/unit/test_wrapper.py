@@ -112,7 +112,17 @@ def test_plugins_can_be_reached(connection: Any) -> None:
     [(AwsWrapperConnection, psycopg.Connection), (AwsWrapperCursor, psycopg.Cursor)],
 )
 def test_what_we_name_takes_what_psycopg_takes(ours: type, drivers: type) -> None:
-    ours_alone = {"connect", "invalidate", "release_resources", "is_closed", "become_stale", "callproc", "bind_rows"}
+    ours_alone = {
+        "set_schema",
+        "set_role",
+        "connect",
+        "invalidate",
+        "release_resources",
+        "is_closed",
+        "become_stale",
+        "callproc",
+        "bind_rows",
+    }
     names = {name for base in ours.__mro__ if base.__module__.startswith("aws_") for name in vars(base)}
     for name in names - ours_alone:
         if name.startswith(("_", "target_")):
