@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -141,3 +143,10 @@ def test_several_endpoints_are_refused_because_the_cluster_names_them(conninfo: 
 
 def test_one_endpoint_is_not_refused() -> None:
     refuse_several_endpoints({"host": "a", "port": 5432, "options": "x,y", "hostaddr": None})
+
+
+def test_the_two_forms_that_the_documentation_shows_say_the_same() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "connection-strings.md").read_text()
+    pairs, url = page.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert parse(pairs) == parse(url)
+    assert parse(url)["password"] == "it's a secret"

@@ -20,12 +20,12 @@ from aws_advanced_python_wrapper.parameters import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AREAS = (plugins, database, topology, session, network, failover, host_selection, host_monitoring)
+AREAS: Final = (plugins, database, topology, session, network, failover, host_selection, host_monitoring)
 
 PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
     {
         parameter.name: parameter
-        for area in _AREAS
+        for area in AREAS
         for parameter in vars(area).values()
         if isinstance(parameter, Parameter)
     }

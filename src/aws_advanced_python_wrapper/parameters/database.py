@@ -7,7 +7,7 @@ from typing import Final
 from aws_advanced_python_wrapper.converters import NUMBER, TEXT, Parameter, optional
 
 WRAPPER_DIALECT: Final[Parameter[str | None]] = Parameter(
-    "wrapper_dialect", optional(TEXT), None, "database", "Code of the database dialect; None: ask the server."
+    "wrapper_dialect", optional(TEXT), None, "database", "What the server is, by the code of a dialect. Unless given, it is asked."
 )
 
 WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
@@ -15,7 +15,7 @@ WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "driver",
-    "Code of the driver adapter; None: tell it by the connect function.",
+    "Which driver is wrapped, by its code. Unless given, the connect function tells it.",
 )
 
 AUXILIARY_QUERY_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
@@ -23,7 +23,7 @@ AUXILIARY_QUERY_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
     NUMBER,
     5.0,
     "database",
-    "Time allowed for a query the driver sends on its own account.",
+    "Time that the server has to answer a query of this driver's own; the connection is ended past it.",
     unit="seconds",
     above=0,
 )

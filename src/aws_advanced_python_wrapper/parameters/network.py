@@ -11,7 +11,7 @@ CONNECT_TIMEOUT: Final[Parameter[int | None]] = Parameter(
     optional(WHOLE_NUMBER),
     None,
     "network",
-    "Time allowed for opening a connection; handed to the database driver too.",
+    "Time allowed for opening a connection; libpq takes at least 2, and 0 for no limit.",
     unit="seconds",
     minimum=0,
 )
@@ -27,7 +27,7 @@ SOCKET_TIMEOUT: Final[Parameter[float | None]] = Parameter(
 )
 
 TCP_KEEPALIVE: Final[Parameter[bool | None]] = Parameter(
-    "tcp_keepalive", optional(TRUTH), None, "network", "Use TCP keepalive; None: as the database driver does."
+    "tcp_keepalive", optional(TRUTH), None, "network", "Whether TCP keepalive is used. Unless given, the database driver decides."
 )
 
 TCP_KEEPALIVE_TIME: Final[Parameter[int | None]] = Parameter(

@@ -1,4 +1,4 @@
-"""Which plugins take part."""
+"""Which plugins take part, and where further parameters come from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLUGINS: Final[Parameter[tuple[Any, ...]]] = Parameter(
     PLUGIN_LIST,
     ("aurora_connection_tracker", "failover", "host_monitoring"),
     "plugins",
-    "Codes of the plugins to use, in order; an empty text or 'none' means none. Classes may stand in a list.",
+    "The plugins that take part; an empty text or `none`: no plugin.",
 )
 
 AUTO_SORT_WRAPPER_PLUGIN_ORDER: Final[Parameter[bool]] = Parameter(
@@ -19,7 +19,7 @@ AUTO_SORT_WRAPPER_PLUGIN_ORDER: Final[Parameter[bool]] = Parameter(
     TRUTH,
     True,
     "plugins",
-    "Sort the plugins into the order in which they work together.",
+    "Whether the plugins are sorted into the order in which they work together; false: yours counts.",
 )
 
 PROFILE_NAME: Final[Parameter[str | None]] = Parameter(
@@ -27,5 +27,5 @@ PROFILE_NAME: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "plugins",
-    "Name of the configuration profile to use; its parameters count where you give none, its plugins always.",
+    "The configuration profile to use: its parameters count where you give none, its plugins always.",
 )

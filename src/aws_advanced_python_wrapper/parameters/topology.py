@@ -11,7 +11,7 @@ TOPOLOGY_REFRESH_MS: Final[Parameter[int]] = Parameter(
     WHOLE_NUMBER,
     30_000,
     "topology",
-    "Time between two looks at the topology of a healthy cluster.",
+    "Time between two questions to the writer of a healthy cluster about its hosts.",
     unit="milliseconds",
     minimum=1,
 )
@@ -21,7 +21,7 @@ CLUSTER_TOPOLOGY_HIGH_REFRESH_RATE_MS: Final[Parameter[int]] = Parameter(
     WHOLE_NUMBER,
     100,
     "topology",
-    "Time between two looks at the topology while a new writer is sought.",
+    "Time between two questions to each host while a new writer is sought.",
     unit="milliseconds",
     minimum=1,
 )
@@ -31,7 +31,7 @@ CLUSTER_ID: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "topology",
-    "Name for the cluster; connections with the same name share its topology. None: find out.",
+    "Name for the cluster where the host does not tell one; connections with the same name share what is known of it.",
 )
 
 CLUSTER_INSTANCE_HOST_PATTERN: Final[Parameter[str | None]] = Parameter(
@@ -39,5 +39,5 @@ CLUSTER_INSTANCE_HOST_PATTERN: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "topology",
-    "Host name of an instance, ? for its id, with or without a port. None: derive it from host.",
+    "Host name of an instance, with `?` for its identifier, with or without a port. Unless given, the host tells it.",
 )

@@ -1,0 +1,82 @@
+"""Writes the page of all parameters, parameters.md, from their declarations: ``python docs/generate_parameters.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.converters import Parameter
+from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, AREAS, PURPOSES
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "parameters.md"
+
+# What there is to read about an area, beside its table.
+ABOUT = {
+    "plugins": [("Plugins", "plugins.md"), ("Connection strings and profiles", "connection-strings.md")],
+    "failover": [("Failover", "failover.md")],
+    "host_monitoring": [("Host monitoring", "host-monitoring.md")],
+}
+
+HEAD = f"""\
+# Parameters
+
+<!-- Written by docs/generate_parameters.py from src/aws_advanced_python_wrapper/parameters: change it there. -->
+
+All parameters of this driver. They stand in the [connection string](connection-strings.md) or are given as keywords,
+beside those of psycopg and libpq, all of which work as before; a keyword wins over the string, and `None` means not given
+(but for psycopg's `prepare_threshold`, where it is a value). A name that nobody knows, or a value out of range, is refused
+by an `AwsWrapperError` before anything is connected.
+
+True and false may be written as Python has them, or as `true`, `yes`, `on`, `1`, and their opposites.
+
+{" or ".join(f"`{purpose}`" for purpose in PURPOSES)} before the name of a parameter, this driver's or psycopg's, gives it to
+the background connections of that kind only: `monitoring-user`, `topology-monitoring-connect_timeout`.
+"""
+
+TABLE = """\
+| parameter | value | default | meaning |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the text of the whole page."""
+    return "\n".join([HEAD, *map(section, AREAS)])
+
+
+def section(area: ModuleType) -> str:
+    """Return the section of the parameters that a module declares."""
+    name = area.__name__.rpartition(".")[2]
+    about = ", ".join(f"[{title}]({link})" for title, link in ABOUT.get(name, []))
+    intro = " ".join([str(area.__doc__), *([f"See {about}."] if about else [])])
+    rows = [row(value) for value in vars(area).values() if isinstance(value, Parameter)]
+    return f"## {name.replace('_', ' ').capitalize()}\n\n{intro}\n\n{TABLE}{''.join(rows)}"
+
+
+def row(parameter: Parameter[Any]) -> str:
+    """Return one line of a table."""
+    others = [f"`{alias}`" for alias, name in ALIASES.items() if name == parameter.name]
+    also = f" Also written {', '.join(others)}." if others else ""
+    accepts = parameter.accepts.partition(" (also ")[0]  # the spellings of true and false are told once
+    cells = (f"`{parameter.name}`", accepts, default(parameter.default), parameter.doc + also)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def default(value: Any) -> str:
+    """Return a default as one would write it; "none" where it is not one value for everybody."""
+    if value is None or (isinstance(value, Mapping) and not value):
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"{value:.15g}"
+    return f"`{','.join(value) if isinstance(value, tuple) else value}`" if value else "empty"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
