@@ -7,7 +7,11 @@ from typing import Final
 from aws_advanced_python_wrapper.converters import NUMBER, TEXT, Parameter, optional
 
 WRAPPER_DIALECT: Final[Parameter[str | None]] = Parameter(
-    "wrapper_dialect", optional(TEXT), None, "database", "What the server is, by the code of a dialect. Unless given, it is asked."
+    "wrapper_dialect",
+    optional(TEXT),
+    None,
+    "database",
+    "What the server is, by the code of a dialect. Unless given, it is asked.",
 )
 
 WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(

@@ -27,7 +27,11 @@ SOCKET_TIMEOUT: Final[Parameter[float | None]] = Parameter(
 )
 
 TCP_KEEPALIVE: Final[Parameter[bool | None]] = Parameter(
-    "tcp_keepalive", optional(TRUTH), None, "network", "Whether TCP keepalive is used. Unless given, the database driver decides."
+    "tcp_keepalive",
+    optional(TRUTH),
+    None,
+    "network",
+    "Whether TCP keepalive is used. Unless given, the database driver decides.",
 )
 
 TCP_KEEPALIVE_TIME: Final[Parameter[int | None]] = Parameter(
