@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.converters import Parameter
-from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, AREAS, PURPOSES
+from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, AREAS, OF_BACKGROUND, PURPOSES
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,8 +34,9 @@ is refused by an `AwsWrapperError` before anything is connected.
 
 True and false may be written as Python has them, or as `true`, `yes`, `on`, `1`, and their opposites.
 
-{", ".join(f"`{purpose}`" for purpose in PURPOSES)}: before the name of a parameter, this driver's or psycopg's, such
-a word gives it to the background connections of that kind only, as in `topology-monitoring-connect_timeout`.
+{", ".join(f"`{purpose}`" for purpose in PURPOSES)}: before the name of a parameter, such a word gives it to the
+background connections of that kind only, as in `topology-monitoring-connect_timeout`. They take psycopg's parameters
+and of this driver's {", ".join(f"`{name}`" for name in sorted(OF_BACKGROUND))}.
 """
 
 TABLE = """\

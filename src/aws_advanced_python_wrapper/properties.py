@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_advanced_python_wrapper.conninfo import refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, PARAMETERS, PURPOSES
+from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, OF_BACKGROUND, PARAMETERS, PURPOSES
 from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
@@ -138,6 +138,8 @@ class _Names:
         for written, value in given.items():
             prefix = next((purpose for purpose in PURPOSES if written.startswith(purpose)), "")
             name = self._canonical_name(written.removeprefix(prefix), written, unknown)
+            if prefix and name in PARAMETERS and name not in OF_BACKGROUND:
+                raise AwsWrapperError(f"Parameter {written}: background connections heed no {name}, leave it out.")
             converted = _converted(name, value, written)
             if converted is None and name not in NONE_IS_A_VALUE:
                 continue

@@ -116,6 +116,8 @@ def test_a_missing_host_is_told_when_it_is_needed(conninfo: str) -> None:
         ({"qqqqq": "x"}, "Unknown connection parameter 'qqqqq'."),
         ({"topology-monitoring-conect_timeout": 1}, "-conect_timeout', did you mean 'connect_timeout'?"),
         ({"monitoring-conect_timeout": 1}, "'monitoring-conect_timeout', did you mean 'connect_timeout'?"),
+        ({"monitoring-plugins": "failover"}, "Parameter monitoring-plugins: background connections heed no plugins"),
+        ({"topology-monitoring-failover_mode": "strict_writer"}, "heed no failover_mode, leave it out"),
         ({"failure_detection_interval_ms": 0}, "a whole number of milliseconds from 1"),
         ({"failure_detection_count": 0}, "a whole number from 1"),
         ({"failure_detection_time_ms": -1}, "a whole number of milliseconds from 0"),

@@ -47,6 +47,11 @@ TOPOLOGY_MONITORING: Final = "topology-monitoring-"
 HOST_MONITORING: Final = "monitoring-"
 PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)
 
+# Of this driver's own parameters, those that such connections obey.
+OF_BACKGROUND: Final = frozenset(
+    {parameter.name for parameter in vars(network).values() if isinstance(parameter, Parameter)}
+) | {database.AUXILIARY_QUERY_TIMEOUT_SEC.name}
+
 
 def parameter_of(written: str) -> Parameter[Any] | None:
     """Return the parameter that a name stands for, in any spelling and with any prefix; None for none of ours."""
