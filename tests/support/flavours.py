@@ -15,7 +15,7 @@ from aws_advanced_python_wrapper.core.io import BlockingIo, Io, run
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.properties import Settings
-from support.fake_driver import FakeAdapter, FakeNetwork
+from aws_advanced_python_wrapper.testing import QUICK, FakeAdapter, FakeNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.plugin import Plugin
 
 T = TypeVar("T")
-
-QUICK = {
-    "user": "app",
-    "application_name": "program",
-    "topology-monitoring-application_name": "monitor",
-    "topology_refresh_ms": 20,
-    "cluster_topology_high_refresh_rate_ms": 2,
-    "failover_timeout_sec": 5,
-    "failover_mode": None,
-}
 
 
 class Flavour(ABC):
@@ -65,7 +55,9 @@ class Flavour(ABC):
     ) -> Session:
         """Make a session with a quick monitor; nothing is connected yet."""
         adapter = FakeAdapter(network, asynchronous=self.asynchronous)
-        given = Settings.from_arguments("", {**QUICK, "host": host, **settings}, adapter.parameters)
+        given = Settings.from_arguments(
+            "", {**QUICK, "failover_mode": None, "host": host, **settings}, adapter.parameters
+        )
         return Session(given, adapter, self.io(), plugin_classes(plugins, sort=True))
 
     async def connected(
@@ -84,7 +76,8 @@ class Flavour(ABC):
         """Execute a statement on a new cursor and return the first value, the host's id."""
         cursor = session.raw.cursor()
         await self.call(session, cursor.execute, sql)
-        return str(cursor.fetchone()[0])
+        row = await session.io.call(cursor.fetchone)
+        return str(row[0])
 
 
 class BlockingFlavour(Flavour):

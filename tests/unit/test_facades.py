@@ -66,7 +66,7 @@ def test_a_block_that_is_kept_answers_for_the_drivers(connection: Any) -> None:
     raw_block = connection.target_connection.transaction()
     block = connection.transaction()
     assert isinstance(block, type(raw_block))
-    assert block.func is raw_block.func
+    assert block.connection is raw_block.connection
     with pytest.raises(AttributeError, match="nonsense"):
         block.nonsense  # noqa: B018
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
 
 def session_for(
@@ -35,6 +36,11 @@ def session_for(
     # Which driver it is has to be known first: it tells which names there are.
     code = Sources.of(conninfo, arguments).first(WRAPPER_DRIVER_DIALECT)
     adapter = adapter_for(target, code, asynchronous=asynchronous)
+    return session_through(adapter, conninfo, arguments, io)
+
+
+def session_through(adapter: DriverAdapter, conninfo: str | None, arguments: Mapping[str, Any], io: Io) -> Session:
+    """Do what `session_for` does where the adapter is known already."""
     settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
     settings = settings.completed(adapter.from_environment(settings.driver))
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]

@@ -72,12 +72,9 @@ class FakeConnection:
         """Begin a two-phase transaction."""
         return self.flavoured(self.perform(f"TPC {xid}"))
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[FakeConnection]:
-        """Begin, and commit unless there is an error. Blocking flavour only."""
-        self.execute("BEGIN")
-        yield self
-        self.execute("COMMIT")
+    def transaction(self) -> FakeTransaction:
+        """Return a block that begins a transaction, and commits it unless there is an error."""
+        return FakeTransaction(self)
 
     @contextlib.contextmanager
     def pipeline(self) -> Iterator[FakePipeline]:
@@ -98,6 +95,17 @@ class FakeConnection:
         if self.pipelined:
             self.execute("SYNC")
         self._wants_read_only = value
+
+    def set_read_only(self, value: bool) -> Any:
+        """Set `read_only`, in either flavour."""
+        return self.flavoured(self._set("read_only", value))
+
+    def set_autocommit(self, value: bool) -> Any:
+        """Set `autocommit`, in either flavour."""
+        return self.flavoured(self._set("autocommit", value))
+
+    async def _set(self, name: str, value: bool) -> None:
+        setattr(self, name, value)
 
     def close(self) -> Any:
         """End the connection."""
@@ -126,10 +134,13 @@ class FakeConnection:
 
     async def perform(self, sql: str) -> Rows:
         """Have a statement of the program's executed by the host."""
+        network = self.host.cluster.network
         self.statements.append(sql)
-        faults = self.host.cluster.network.faults
-        if sql in faults:
-            raise faults.pop(sql)  # in no variable: an error whose traceback leads to itself outlives its session
+        network.log.append((self.host.host_id, sql))
+        if sql in network.faults:
+            raise network.faults.pop(
+                sql
+            )  # in no variable: an error whose traceback leads to itself outlives its session
         await self._reach_host(None, asleep=sql == "SLEEP")
         if sql == "BEGIN":
             self.in_transaction = 1
@@ -140,7 +151,7 @@ class FakeConnection:
             self._read_only = True
         if sql == "INSERT" and (self._read_only or not self.host.is_writer):
             raise ReadOnlyError("cannot execute INSERT in a read-only transaction")
-        return self.host.answer(sql)
+        return network.results.get(sql) or self.host.answer(sql)
 
     async def _query(self, sql: str, timeout: float) -> Rows:
         await self._reach_host(timeout)
@@ -174,6 +185,35 @@ class FakeConnection:
 
     def __repr__(self) -> str:
         return f"<FakeConnection to {self.host.host_id}>"
+
+
+class FakeTransaction:
+    """What `transaction` returns; entering it gives the connection."""
+
+    def __init__(self, connection: FakeConnection) -> None:
+        self.connection = connection
+
+    async def _begin(self) -> FakeConnection:
+        await self.connection.perform("BEGIN")
+        return self.connection
+
+    async def _end(self, error: BaseException | None) -> None:
+        if error is None:
+            await self.connection.perform("COMMIT")
+        elif not self.connection.closed:
+            await self.connection.perform("ROLLBACK")
+
+    def __enter__(self) -> FakeConnection:
+        return run(self._begin())
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        run(self._end(error))
+
+    async def __aenter__(self) -> FakeConnection:
+        return await self._begin()
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        await self._end(error)
 
 
 class FakePipeline:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from aws_advanced_python_wrapper.testing.connection import FakeConnection
 
@@ -35,15 +36,21 @@ class FakeCursor:
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
+        return self.connection.flavoured(self._fetchone())
+
+    async def _fetchone(self) -> Any:
         return next(self.rows, None)
 
-    def fetchmany(self, size: int = 1) -> list[Any]:
+    def fetchmany(self, size: int = 1) -> Any:
         """Return the next rows."""
-        return [row for row, _ in zip(self.rows, range(size), strict=False)]
+        return self.connection.flavoured(self._fetchmany(size))
 
-    def fetchall(self) -> list[Any]:
+    async def _fetchmany(self, size: int | None = None) -> list[Any]:
+        return list(itertools.islice(self.rows, size))
+
+    def fetchall(self) -> Any:
         """Return all rows that are left."""
-        return list(self.rows)
+        return self.connection.flavoured(self._fetchmany())
 
     def scroll(self, sql: str) -> Any:
         """Touch the network."""
@@ -58,9 +65,16 @@ class FakeCursor:
         """Tell that there is no other result."""
         return
 
-    def close(self) -> None:
+    def close(self) -> Any:
         """End the cursor."""
+        return self.connection.flavoured(self._close())
+
+    async def _close(self) -> None:
         self.closed = True
 
     def __iter__(self) -> Iterator[Any]:
         return self.rows
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for row in self.rows:
+            yield row

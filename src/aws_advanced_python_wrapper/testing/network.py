@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.testing.host import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_advanced_python_wrapper.testing.host import FakeHost
+    from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
 
 
 @dataclass
@@ -27,6 +27,10 @@ class FakeNetwork:
     refused_users: set[str] = field(default_factory=set)
     faults: dict[str, BaseException] = field(default_factory=dict)
     """Statement -> what its next execution raises."""
+    results: dict[str, Rows] = field(default_factory=dict)
+    """Statement -> the rows that it returns from any host."""
+    log: list[tuple[str, str]] = field(default_factory=list)
+    """(host's id, statement) of each statement of the program's, in order; the driver's own are not among them."""
     after_connect: Callable[[], None] = lambda: None
     """Called after each connection that is opened."""
     opened: list[FakeConnection] = field(default_factory=list)
