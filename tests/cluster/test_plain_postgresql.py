@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def one_server(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
-    return local_cluster_factory(name="plain", aurora=False, instances=1)
+    return local_cluster_factory(name="plain", deployment="plain", instances=1)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def scenarios() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def one_server(local_cluster_factory: Callable[..., LocalCluster]) -> Iterator[LocalCluster]:
-    yield local_cluster_factory(name="plain", aurora=False, instances=1)
+    yield local_cluster_factory(name="plain", deployment="plain", instances=1)
     release_resources()
 
 

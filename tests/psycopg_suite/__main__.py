@@ -41,7 +41,7 @@ def main() -> int:
     python = options.python or environment(version_of(tree))
     words = [*words, *chosen_files(tree, options.flavour, words)]
     settings = {"max_prepared_transactions": "100"}
-    with LocalCluster(instances=1, aurora=False, server_settings=settings) as cluster:
+    with LocalCluster(instances=1, deployment="plain", server_settings=settings) as cluster:
         dsn = superuser_dsn(cluster)
         sides = {name: outcomes(python, tree, dsn, parameters, words) for name, parameters in SIDES.items()}
     return report(sides)

@@ -30,15 +30,16 @@ def _ignore(_progress: str) -> None: ...
 
 
 class LocalCluster:
-    """Real servers on this machine that act as an Aurora cluster.
+    """Real servers on this machine that act as an Aurora cluster, or as what else Amazon deploys.
 
         with LocalCluster() as cluster:
             connection = psycopg.connect(cluster.conninfo())
             cluster.failover()
 
-    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `instances` (3),
+    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `deployment` ("aurora";
+    "multi-az": a Multi-AZ DB cluster, "rds": one instance that stands alone, "plain": PostgreSQL), `instances` (3),
     `name` ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls`
-    ("allow", "require", "off"), `aurora` (False: plain PostgreSQL), `postgres_version` (16 or 18) or
+    ("allow", "require", "off"), `postgres_version` (16 or 18) or
     `postgres_bin` (the folder of an installed PostgreSQL's programs), `max_connections`, `server_settings`,
     `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay`. `resolution` says how the names
     are made to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
@@ -139,18 +140,26 @@ class LocalCluster:
 
     @property
     def writer_endpoint(self) -> str:
-        """The cluster endpoint."""
+        """The cluster endpoint; of an instance that stands alone, its own."""
         return self.settings.names().writer
 
     @property
     def reader_endpoint(self) -> str:
-        """The reader endpoint."""
+        """The reader endpoint; of an instance that stands alone, its own."""
         return self.settings.names().reader
 
     def custom_endpoint(self, name: str, members: Sequence[Instance | str]) -> str:
         """Make (or change) a custom endpoint and return its host name."""
         host: str = self._call("custom_endpoint", name=name, members=[str(member) for member in members])
         return host
+
+    def alias(self, name: str, target: str | None = None) -> str:
+        """Make a host name of your own lead where `target` does, an endpoint or instance (the cluster endpoint).
+
+        Resolvers tell that `target` is its canonical name, as they do where a CNAME record stands in DNS.
+        """
+        self._call("alias", name=name, target=target or self.writer_endpoint)
+        return name
 
     @property
     def port(self) -> int:
@@ -219,6 +228,15 @@ class LocalCluster:
         target = None if to is None else str(to)
         return Failover(**self._call("failover", to=target, kind=kind, wait=wait))
 
+    def switchover(self, to: Instance | str | None = None, wait: Wait = "writer") -> Failover:
+        """Have the writer hand over, in order and quickly, to `to` or to the reader that has the most WAL.
+
+        So a Multi-AZ DB cluster does when it is maintained. Only the old writer's connections are cut. Returns when
+        the new writer accepts writes, or with wait="all" when the old one is back as a reader.
+        """
+        target = None if to is None else str(to)
+        return Failover(**self._call("switchover", to=target, wait=wait))
+
     def wait_settled(self) -> None:
         """Wait until all instances that are on their way back, are back."""
         self._call("wait_settled")
@@ -263,7 +281,7 @@ class LocalCluster:
     def restore(self) -> None:
         """Put everything back in order: all instances run, no faults, delays and counters as at the start.
 
-        Added readers are removed, removed ones replaced, custom endpoints forgotten; the writer stays.
+        Added readers are removed, removed ones replaced, custom endpoints and aliases forgotten; the writer stays.
         """
         self._call("restore")
         self._delays = self.settings.delays

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 try:
     from rich.console import Console
@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names import resolution
+from aws_advanced_python_wrapper.local.settings import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,20 +46,16 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser; every subcommand brings the function that carries it out."""
     top = argparse.ArgumentParser(
         prog="aws-driver-local",
-        description="Real PostgreSQL servers on this machine that act as an Aurora cluster.",
+        description="Real PostgreSQL servers on this machine that act as an Aurora or other cluster of Amazon's.",
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _starting(_add(commands, "up", up, "bring a cluster up; it lives until 'down'"))
     _add(commands, "status", status, "show the instances of a cluster")
     failover = _add(commands, "failover", fail_over, "fail over to another instance")
-    failover.add_argument("--to", metavar="INSTANCE", help="the reader to promote (default: the most advanced)")
     failover.add_argument("--kind", choices=["crash", "graceful", "hang"], default="crash", help="how the writer ends")
-    failover.add_argument(
-        "--wait",
-        choices=["writer", "all"],
-        default="writer",
-        help="return when the new writer is up (default), or when the old one is back too",
-    )
+    switchover = _add(commands, "switchover", switch_over, "have the writer hand over to another instance, in order")
+    for command in (failover, switchover):
+        _changing(command)
     for name, what in _ON_INSTANCES.items():
         _add(commands, name, _on_instance(name), what).add_argument("instance", metavar="INSTANCE")
     add = _add(commands, "add-reader", add_reader, "add an instance")
@@ -87,16 +84,25 @@ def _add(commands: Any, name: str, run: Callable[[Options], int], what: str) -> 
     return command
 
 
+def _changing(command: argparse.ArgumentParser) -> None:
+    """Add what says who takes over."""
+    add = command.add_argument
+    add("--to", metavar="INSTANCE", help="the reader to promote (default: the most advanced)")
+    wait = "return when the new writer is up (default), or when the old one is back too"
+    add("--wait", choices=["writer", "all"], default="writer", help=wait)
+
+
 def _starting(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add what says how a cluster is made."""
     add = command.add_argument
-    add("--instances", type=int, default=3, help="how many (default: 3, one of them the writer)")
+    kinds = "what to act as (default: aurora); multi-az: an RDS Multi-AZ DB cluster; rds: an RDS instance"
+    add("--deployment", choices=get_args(Deployment), default="aurora", help=kinds)
+    add("--instances", type=int, help="how many (default: 3, one of them the writer; rds: 1)")
     add("--port", type=int, help="the port of every instance (default: a free one)")
     add("--user", default="admin", help="the master user (default: admin)")
     add("--password", help="its password (default: generated)")
     add("--database", default="app", help="the database (default: app)")
     add("--tls", choices=["allow", "require", "off"], default="allow", help="default: allow")
-    add("--plain", action="store_true", help="plain PostgreSQL, without what Aurora adds")
     add("--postgres-bin", metavar="DIR", help="the folder of an installed PostgreSQL's programs")
     add("--postgres-version", type=int, metavar="N", help="of the packaged ones: 16 (default) or 18")
     return command
@@ -135,6 +141,15 @@ def fail_over(options: Options) -> int:
     cluster = LocalCluster.attach(options.name)
     result = cluster.failover(to=options.to, kind=options.kind, wait=options.wait)
     _out.print(f"{result.new_writer} is the writer, {result.seconds:.2f} s after {result.old_writer} went")
+    return 0
+
+
+def switch_over(options: Options) -> int:
+    """Switch over and say how long it took."""
+    result = LocalCluster.attach(options.name).switchover(to=options.to, wait=options.wait)
+    _out.print(
+        f"{result.new_writer} is the writer, {result.seconds:.2f} s after {result.old_writer} began to hand over"
+    )
     return 0
 
 
@@ -207,7 +222,7 @@ def _new_cluster(options: Options, tell: Callable[[str], None]) -> LocalCluster:
         password=options.password,
         database=options.database,
         tls=options.tls,
-        aurora=not options.plain,
+        deployment=options.deployment,
         postgres_bin=options.postgres_bin,
         postgres_version=options.postgres_version,
     )

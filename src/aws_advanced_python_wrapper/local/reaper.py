@@ -48,7 +48,7 @@ def _forget_names(directory: Path, hosts_file: Path) -> None:
         return
     domain = Place(directory).read_card().get("domain")
     if domain:
-        HostsFile(hosts_file).remove([name for name in read(hosts_file) if name.endswith(domain)])
+        HostsFile(hosts_file).remove([name for name in read(hosts_file) if name.split()[0].endswith(domain)])
 
 
 if __name__ == "__main__":

@@ -5,13 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
 
 Tls = Literal["allow", "require", "off"]
+Deployment = Literal["aurora", "multi-az", "rds", "plain"]
 MOST_INSTANCES = 15
+
+# What Amazon deploys in one size only: an RDS instance stands alone, a Multi-AZ DB cluster has two readable standbys.
+_SIZES: Mapping[str, int] = {"multi-az": 3, "rds": 1}
+_DEFAULT_SIZE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,10 @@ class Delays:
 class Settings:
     """Everything the supervisor needs to know; see `LocalCluster` for the meaning."""
 
-    instances: int = 3
+    instances: int = _DEFAULT_SIZE
     name: str = "demo"
     engine: str = "postgresql"
-    aurora: bool = True
+    deployment: Deployment = "aurora"
     domain_hash: str = field(default_factory=random_hash)
     region: str = "us-east-2"
     user: str = "admin"
@@ -83,6 +88,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.engine != "postgresql":
             raise LocalClusterError(f"engine {self.engine!r} is not available: use engine='postgresql'")
+        if self.deployment not in get_args(Deployment):
+            raise LocalClusterError(f"deployment={self.deployment!r}: choose {', '.join(get_args(Deployment))}")
+        if self.instances != (size := _SIZES.get(self.deployment, self.instances)):
+            raise LocalClusterError(f"instances={self.instances}: deployment {self.deployment!r} has {size}, always")
         if not 1 <= self.instances <= MOST_INSTANCES:
             raise LocalClusterError(f"instances={self.instances}: a cluster has 1 to {MOST_INSTANCES} instances")
         if self.tls not in ("allow", "require", "off"):
@@ -93,7 +102,17 @@ class Settings:
 
     def names(self) -> Names:
         """Return the naming scheme."""
-        return Names(self.name, self.domain_hash, self.region)
+        return Names(self.name, self.domain_hash, self.region, is_cluster=self.deployment != "rds")
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether instances can be added and removed."""
+        return self.deployment not in _SIZES
+
+    @property
+    def knows_itself(self) -> bool:
+        """Whether the instances have a table of all of them."""
+        return self.deployment != "plain"
 
     @classmethod
     def from_keywords(cls, given: Mapping[str, Any]) -> Settings:
@@ -103,6 +122,7 @@ class Settings:
         if unknown := sorted(set(given) - known):
             raise LocalClusterError(f"LocalCluster does not know {unknown}: there are {', '.join(sorted(known))}")
         values = {name: value for name, value in given.items() if value is not None}
+        values.setdefault("instances", _SIZES.get(values.get("deployment", ""), _DEFAULT_SIZE))
         return cls(
             **{name: value for name, value in values.items() if name not in delays},
             delays=Delays(**{name: value for name, value in values.items() if name in delays}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 FailoverKind = Literal["crash", "graceful", "hang"]
+ChangeKind = FailoverKind | Literal["switchover"]
 Wait = Literal["writer", "all"]
 Role = Literal["writer", "reader"]
 State = Literal["starting", "running", "paused", "restarting", "rebuilding", "down"]
@@ -24,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Failover:
-    """A failover that took place.
+    """A failover or switchover that took place.
 
     `began` and `writer_accepts` are on the clock of time.monotonic(), which all processes of the machine
     share; the `wall` ones on that of time.time(). `writer_accepts` is when the new writer had accepted a
@@ -33,7 +34,7 @@ class Failover:
 
     old_writer: str
     new_writer: str
-    kind: FailoverKind
+    kind: ChangeKind
     began: float
     writer_accepts: float
     began_wall: float

@@ -71,7 +71,9 @@ def test_run_brings_its_own_cluster_and_passes_the_status_on(name: str, way: str
 
 def test_run_tells_how_to_connect(name: str) -> None:
     program = "import os, psycopg; psycopg.connect(os.environ['AWS_DRIVER_LOCAL_CONNINFO']).close(); print('fine')"
-    assert "fine" in run("run", "--name", name, "--instances", "1", "--plain", "--", sys.executable, "-c", program)
+    assert "fine" in run(
+        "run", "--name", name, "--instances", "1", "--deployment", "plain", "--", sys.executable, "-c", program
+    )
 
 
 def test_a_program_that_does_not_exist(name: str) -> None:

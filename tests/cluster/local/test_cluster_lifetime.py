@@ -163,7 +163,7 @@ def test_a_cluster_that_cannot_start_says_why_and_leaves_nothing() -> None:
 
 def test_two_clusters_at_a_time(local_cluster_factory: Callable[..., LocalCluster]) -> None:
     first = local_cluster_factory(instances=1, name="one")
-    second = local_cluster_factory(instances=1, name="two", aurora=False, tls="off")
+    second = local_cluster_factory(instances=1, name="two", deployment="plain", tls="off")
     with psycopg.connect(first.conninfo()) as connection:
         assert connection.execute("SELECT aurora_db_instance_identifier()").fetchone() == ("one-instance-1",)
     with psycopg.connect(second.conninfo()) as connection, pytest.raises(psycopg.errors.UndefinedFunction):

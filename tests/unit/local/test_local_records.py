@@ -10,7 +10,7 @@ import pytest
 
 from aws_advanced_python_wrapper.local import LocalClusterError
 from aws_advanced_python_wrapper.local.names.dns import Records
-from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, read
+from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, canonical_name, look_up, read
 from aws_advanced_python_wrapper.local.names.naming import Names
 from aws_advanced_python_wrapper.local.supervisor.topology import Row, TopologyTables
 
@@ -35,6 +35,10 @@ class Files:
     @property
     def table(self) -> Any:
         return json.loads((self.directory / "topology.json").read_text())
+
+
+def row(name: str, writer: bool) -> Row:
+    return Row(name, writer, f"session of {name}", f"db-{name}", NAMES.instance(name), 5432)
 
 
 @pytest.fixture
@@ -97,17 +101,38 @@ def test_nothing_is_written_after_the_end(hosts: HostsFile) -> None:
     asyncio.run(scenario())
 
 
+def test_an_alias_leads_where_its_target_does_until_it_is_forgotten(hosts: HostsFile) -> None:
+    async def scenario() -> None:
+        records = Records(hosts, NAMES)
+        records.publish("127.1.1.1", ["127.1.1.2"], {}, 0)
+        records.set_alias("db.example.com", NAMES.writer)
+        assert look_up("db.example.com", [hosts.path]) == "127.1.1.1"
+        assert canonical_name("db.example.com", [hosts.path]) == NAMES.writer
+        records.publish("127.1.1.2", ["127.1.1.1"], {}, 0)
+        assert look_up("db.example.com", [hosts.path]) == "127.1.1.2"
+        records.set_alias("db.example.com", NAMES.reader)
+        assert look_up("db.example.com", [hosts.path]) == "127.1.1.1"
+        assert canonical_name("db.example.com", [hosts.path]) == NAMES.reader
+        with pytest.raises(LocalClusterError, match=r"no record 'else\.example\.com'"):
+            records.set_alias("db.example.com", "else.example.com")
+        records.forget_aliases()
+        assert look_up("db.example.com", [hosts.path]) is None
+        assert look_up(NAMES.writer, [hosts.path]) == "127.1.1.2"
+
+    asyncio.run(scenario())
+
+
 def test_a_table_learns_late_but_sees_at_once_who_fell_silent(tmp_path: Path) -> None:
     async def scenario() -> None:
         node: Any = Files("b", tmp_path)
         tables = TopologyTables(lambda _instance: SOON)
-        tables.write(node, (Row("a", True, "1"), Row("b", False, "2")))
+        tables.write(node, (row("a", True), row("b", False)))
         tables.gone("a")
         assert [(row["server_id"], row["writer"], bool(row["seen"])) for row in node.table] == [
             ("a", True, True),
             ("b", False, False),
         ]
-        tables.publish((Row("a", False, "1"), Row("b", True, "2")), [node])
+        tables.publish((row("a", False), row("b", True)), [node])
         assert node.table[0]["writer"]
         await asyncio.sleep(2 * SOON)
         assert [row["writer"] for row in node.table] == [False, True]
@@ -121,8 +146,8 @@ def test_a_table_written_now_is_not_overtaken_by_older_news(tmp_path: Path) -> N
     async def scenario() -> None:
         node: Any = Files("a", tmp_path)
         tables = TopologyTables(lambda _instance: SOON)
-        tables.publish((Row("old", True, "1"),), [node])
-        tables.write(node, (Row("new", True, "1"),))
+        tables.publish((row("old", True),), [node])
+        tables.write(node, (row("new", True),))
         await asyncio.sleep(2 * SOON)
         assert node.table[0]["server_id"] == "new"
 

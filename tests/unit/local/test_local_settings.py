@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, conninfo
-from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
+from aws_advanced_python_wrapper.local.names.naming import Names, check_host, random_hash
 from aws_advanced_python_wrapper.local.postgresql import configuration
 from aws_advanced_python_wrapper.local.postgresql.configuration import Source
 from aws_advanced_python_wrapper.local.postgresql.sql_surface import identifier, literal
@@ -30,6 +30,22 @@ def test_names_have_the_forms_of_aurora() -> None:
     assert NAMES.custom("reports") == f"reports.cluster-custom-{domain}"
     assert NAMES.any_custom == f"*.cluster-custom-{domain}"
     assert NAMES.instance(NAMES.instance_name(1)) == f"demo-instance-1.{domain}"
+
+
+def test_an_instance_that_stands_alone_has_one_name() -> None:
+    names = Names("demo", "c1x2y3z4abcd", "us-east-2", is_cluster=False)
+    assert names.writer == names.reader == names.instance(names.instance_name(1)) == f"demo.{names.domain}"
+
+
+@pytest.mark.parametrize(("deployment", "size"), [("aurora", 3), ("multi-az", 3), ("rds", 1), ("plain", 3)])
+def test_each_deployment_has_its_size(deployment: str, size: int) -> None:
+    assert Settings.from_keywords({"deployment": deployment}).instances == size
+
+
+@pytest.mark.parametrize("name", ["", "db", "db..example.com", "-db.example.com", "Db.example.com", "a." * 130 + "com"])
+def test_impossible_aliases_are_refused(name: str) -> None:
+    with pytest.raises(LocalClusterError, match="is not possible"):
+        check_host(name)
 
 
 def test_hashes_look_like_those_of_aws() -> None:
@@ -51,6 +67,9 @@ def test_impossible_names_are_refused(name: str) -> None:
         ({"instances": 0}, "1 to 15"),
         ({"instances": 16}, "1 to 15"),
         ({"engine": "oracle"}, "engine='postgresql'"),
+        ({"deployment": "serverless"}, "choose aurora, multi-az, rds, plain"),
+        ({"deployment": "multi-az", "instances": 2}, "'multi-az' has 3, always"),
+        ({"deployment": "rds", "instances": 3}, "'rds' has 1, always"),
         ({"tls": "maybe"}, "'allow', 'require' or 'off'"),
         ({"user": "postgres"}, "keeps this name"),
         ({"user": "pg_me"}, "keeps this name"),
@@ -119,9 +138,8 @@ def test_the_standbys_that_confirm_a_commit_are_named() -> None:
 
 
 def test_own_settings_win() -> None:
-    text = configuration.server("me", "127.1.2.3", 5432, 50, {"shared_buffers": "64MB"})
+    text = configuration.server("127.1.2.3", 5432, 50, {"shared_buffers": "64MB"})
     assert "shared_buffers = '64MB'" in text
-    assert "aurora.instance_id = 'me'" in text
     assert text.endswith("include 'replication.conf'\n")
 
 

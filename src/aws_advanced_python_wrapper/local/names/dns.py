@@ -25,6 +25,7 @@ class Records:
         self._written: dict[str, str] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._pinned: dict[str, str] = {}
+        self._aliases: dict[str, str] = {}
         self._turn = 0
         self._closed = False
         self._sent = self._arrived = 0
@@ -50,10 +51,24 @@ class Records:
         else:
             self._point(targets, self._sent)
 
+    def set_alias(self, alias: str, name: str) -> None:
+        """Have a name of the program's own lead wherever one of ours does, as a CNAME record would."""
+        if name not in self._targets:
+            raise self._unknown(name)
+        if alias in self._aliases:
+            self._forget([self._record(alias)])
+        self._aliases[alias] = name
+        self._refresh()
+
+    def forget_aliases(self) -> None:
+        """Remove all of them."""
+        self._forget([self._record(alias) for alias in self._aliases])
+        self._aliases.clear()
+
     def pin(self, name: str, address: str | None) -> None:
         """Make a record say `address` whatever is true, until it is unpinned with None."""
         if name not in self._targets:
-            raise LocalClusterError(f"no record {name!r}: there are {', '.join(sorted(self._targets))}")
+            raise self._unknown(name)
         if address is None:
             self._pinned.pop(name, None)
         else:
@@ -96,7 +111,17 @@ class Records:
         if self._closed:
             return
         for name, addresses in self._targets.items():
-            address = self._pinned.get(name) or addresses[self._turn % len(addresses)]
-            if self._written.get(name) != address:
-                self._hosts.set(name, address)
-                self._written[name] = address
+            self._write(name, self._pinned.get(name) or addresses[self._turn % len(addresses)])
+        for alias, name in self._aliases.items():
+            self._write(self._record(alias), self._written[name])
+
+    def _write(self, name: str, address: str) -> None:
+        if self._written.get(name) != address:
+            self._hosts.set(name, address)
+            self._written[name] = address
+
+    def _record(self, alias: str) -> str:
+        return f"{self._aliases[alias]} {alias}"
+
+    def _unknown(self, name: str) -> LocalClusterError:
+        return LocalClusterError(f"no record {name!r}: there are {', '.join(sorted(self._targets))}")

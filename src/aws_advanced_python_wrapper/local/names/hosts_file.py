@@ -4,6 +4,7 @@ The machine's own lines come first, then one record per name in a fixed form:
 
     127.90.17.11    demo.cluster-c1x2y3z4abcd.us-east-2.rds.amazonaws.com  # aws-driver-local
 
+An alias has a record of its own, behind the name it is for: resolvers take a line's first name as the canonical one.
 The address field has a fixed width, so that a changed address is an overwrite of a few bytes in place: the
 file is never truncated or replaced (it may be mounted over /etc/hosts), and a reader never meets a
 half-written line. The C library reads the file in pages, hence no record crosses a page's end.
@@ -31,7 +32,7 @@ _PAGE = 4096
 
 
 def record(name: str, address: str) -> bytes:
-    """Return the line that gives `name` its `address`."""
+    """Return the line that gives `name` (of an alias: the canonical name, a space, the alias) its `address`."""
     return _field(address) + name.encode("ascii") + _MARK
 
 
@@ -43,13 +44,26 @@ def read(path: Path) -> dict[str, str]:
 def look_up(name: str, paths: Iterable[Path]) -> str | None:
     """Return the address that the first of the files to know `name` gives it; a file may be gone."""
     for path in paths:
-        try:
-            address = read(path).get(name)
-        except FileNotFoundError:
-            continue
-        if address is not None:
-            return address
+        for names, address in _read_if_there(path).items():
+            if names.split()[-1] == name:
+                return address
     return None
+
+
+def canonical_name(name: str, paths: Iterable[Path]) -> str:
+    """Return the name that an alias stands for in the first of the files to know it; else the name itself."""
+    for path in paths:
+        for names in _read_if_there(path):
+            if names.split()[-1] == name:
+                return names.split()[0]
+    return name
+
+
+def _read_if_there(path: Path) -> dict[str, str]:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        return {}
 
 
 def probe_name(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The host names of an Aurora cluster."""
+"""The host names of a cluster, or of an RDS instance that stands alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 
 _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _HASH = re.compile(r"[a-z0-9]{1,40}")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
@@ -21,6 +22,7 @@ class Names:
     cluster: str
     domain_hash: str
     region: str
+    is_cluster: bool = True
 
     def __post_init__(self) -> None:
         check_label(self.cluster, "cluster name")
@@ -36,13 +38,13 @@ class Names:
 
     @property
     def writer(self) -> str:
-        """The cluster endpoint."""
-        return f"{self.cluster}.cluster-{self.domain}"
+        """The cluster endpoint; where there is no cluster, the instance's."""
+        return f"{self.cluster}.cluster-{self.domain}" if self.is_cluster else self.instance(self.cluster)
 
     @property
     def reader(self) -> str:
-        """The reader endpoint."""
-        return f"{self.cluster}.cluster-ro-{self.domain}"
+        """The reader endpoint; where there is no cluster, the instance's."""
+        return f"{self.cluster}.cluster-ro-{self.domain}" if self.is_cluster else self.instance(self.cluster)
 
     @property
     def any_custom(self) -> str:
@@ -60,7 +62,7 @@ class Names:
 
     def instance_name(self, number: int) -> str:
         """Return the name given to the instance of this number."""
-        return f"{self.cluster}-instance-{number}"
+        return f"{self.cluster}-instance-{number}" if self.is_cluster else self.cluster
 
 
 def check_label(name: str, what: str) -> str:
@@ -69,6 +71,13 @@ def check_label(name: str, what: str) -> str:
         raise LocalClusterError(
             f"{what} {name!r} is not possible: 1 to 63 lower-case letters, digits and hyphens, a letter first"
         )
+    return name
+
+
+def check_host(name: str) -> str:
+    """Return `name` if it can be a host name of the program's own."""
+    if not _HOST.fullmatch(name):
+        raise LocalClusterError(f"alias {name!r} is not possible: give a host name such as db.example.com")
     return name
 
 

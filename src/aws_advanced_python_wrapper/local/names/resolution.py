@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from aws_advanced_python_wrapper.local.names import namespace
-from aws_advanced_python_wrapper.local.names.hosts_file import look_up, probe_name
+from aws_advanced_python_wrapper.local.names.hosts_file import canonical_name, look_up, probe_name
 from aws_advanced_python_wrapper.local.names.resolver_hook import ResolverHook
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ class _Hooked:
     def __init__(self) -> None:
         self._lock = Lock()
         self._files: Counter[Path] = Counter()
-        self._hook = ResolverHook(lambda name: look_up(name, list(self._files)))
+        self._hook = ResolverHook(
+            lambda name: look_up(name, list(self._files)), lambda name: canonical_name(name, list(self._files))
+        )
         self._before: dict[str, str | None] = {}
 
     def add(self, hosts_file: Path) -> None:

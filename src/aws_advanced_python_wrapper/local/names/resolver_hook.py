@@ -26,17 +26,21 @@ _GENERATORS = "psycopg.generators"
 
 
 class ResolverHook:
-    """Answers for the names that `look_up` knows; every other name goes the usual way."""
+    """Answers for the names that `look_up` knows; every other name goes the usual way.
 
-    def __init__(self, look_up: Callable[[str], str | None]) -> None:
+    `canonical_name` tells of a name that is known what it is an alias for.
+    """
+
+    def __init__(self, look_up: Callable[[str], str | None], canonical_name: Callable[[str], str]) -> None:
         self._look_up = look_up
+        self._canonical_name = canonical_name
         self._installed = False
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
         """Begin to answer."""
         self._installed = True
-        self._replace(socket, "getaddrinfo", self._by_address)
+        self._replace(socket, "getaddrinfo", self._by_address_with_canonical_name)
         self._replace(socket, "gethostbyname", self._by_address)
         self._replace(socket, "gethostbyname_ex", self._by_address_keeping_the_name)
         if _GENERATORS in sys.modules:
@@ -55,11 +59,9 @@ class ResolverHook:
 
     def _address(self, host: Any) -> str | None:
         """Return the address of a name we know; also after removal by someone who kept our function."""
-        if isinstance(host, bytes):
-            host = host.decode("ascii", "replace")
-        if not self._installed or not isinstance(host, str):
+        if not self._installed or not isinstance(host, (str, bytes)):
             return None
-        return self._look_up(host.lower().rstrip("."))
+        return self._look_up(_normal(host))
 
     def _hook_psycopg(self) -> None:
         self._replace(sys.modules[_GENERATORS], "connect", self._by_hostaddr)
@@ -79,6 +81,16 @@ class ResolverHook:
                 setattr(module, name, original)
 
         self._undo.append(undo)
+
+    def _by_address_with_canonical_name(self, original: Function) -> Function:
+        def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if (address := self._address(host)) is None:
+                return original(host, *args, **kwargs)
+            (*first, _, target), *others = original(address, *args, **kwargs)
+            asked = _flags(*args, **kwargs) & socket.AI_CANONNAME
+            return [(*first, self._canonical_name(_normal(host)) if asked else "", target), *others]
+
+        return resolve
 
     def _by_address(self, original: Function) -> Function:
         def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -113,6 +125,15 @@ class ResolverHook:
         hosts = str(given.get("host") or os.environ.get("PGHOST") or "").split(",")
         addresses = [self._address(host) or "" for host in hosts]  # libpq resolves the empty ones
         return make_conninfo(conninfo, hostaddr=",".join(addresses)) if any(addresses) else conninfo
+
+
+def _normal(host: str | bytes) -> str:
+    return (host.decode("ascii", "replace") if isinstance(host, bytes) else host).lower().rstrip(".")
+
+
+def _flags(_port: Any = None, _family: int = 0, _type: int = 0, _proto: int = 0, flags: int = 0, **_named: int) -> int:
+    """Take the arguments of getaddrinfo behind the host."""
+    return flags
 
 
 class _WhenImported(importlib.abc.MetaPathFinder):

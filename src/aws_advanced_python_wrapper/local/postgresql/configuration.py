@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.postgresql.sql_surface import (
-    EXTENSIONS,
-    EXTENSIONS_SETTING,
-    INSTANCE_SETTING,
-    identifier,
-)
+from aws_advanced_python_wrapper.local.postgresql.sql_surface import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,15 +73,13 @@ class Source:
         return " ".join(f"{key}={_conninfo_value(value)}" for key, value in values.items())
 
 
-def server(instance: str, address: str, port: int, max_connections: int, extra: Mapping[str, str]) -> str:
+def server(address: str, port: int, max_connections: int, extra: Mapping[str, str]) -> str:
     """Return postgresql.conf for one node."""
     settings = {
         **_COMMON,
         "listen_addresses": address,
         "port": str(port),
         "max_connections": str(max_connections),
-        INSTANCE_SETTING: instance,
-        EXTENSIONS_SETTING: EXTENSIONS,
         **extra,
     }
     return _lines(settings) + f"include '{REPLICATION_FILE}'\n"

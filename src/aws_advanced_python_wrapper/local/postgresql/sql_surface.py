@@ -1,18 +1,29 @@
-"""The SQL that makes a PostgreSQL look like Aurora to its clients.
+"""The SQL that makes a PostgreSQL look to its clients like what Amazon deploys.
 
 Everything node-local comes from the node's own settings and from topology.json in its data directory, since
-the functions themselves are replicated. aurora_replica_status() runs as its superuser owner, hence its fixed
+the functions themselves are replicated. Those that read the file run as their superuser owner, hence the fixed
 search_path.
 """
 
 from __future__ import annotations
 
-TOPOLOGY_FILE = "topology.json"
-INSTANCE_SETTING = "aurora.instance_id"
-EXTENSIONS_SETTING = "rds.extensions"
-EXTENSIONS = "aurora_stat_utils, pg_stat_statements, pgcrypto, plpgsql, rds_tools"
+from typing import TYPE_CHECKING
 
-_FUNCTIONS = f"""
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.settings import Deployment
+
+TOPOLOGY_FILE = "topology.json"
+INSTANCE_SETTING = "aws_driver_local.instance_id"
+EXTENSIONS_SETTING = "rds.extensions"
+
+_RDS_EXTENSIONS = "pg_stat_statements, pgcrypto, plpgsql, rds_tools"
+_EXTENSIONS: dict[str, str] = {
+    "aurora": f"aurora_stat_utils, {_RDS_EXTENSIONS}",
+    "multi-az": _RDS_EXTENSIONS,
+    "rds": _RDS_EXTENSIONS,
+}
+
+_AURORA = f"""
 CREATE FUNCTION pg_catalog.aurora_version() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -58,7 +69,47 @@ AS $$
 $$;
 """  # noqa: S608  # only constants of this module are inserted
 
-# PostgreSQL leaves settings without a definition out of this view; clients look there for what Aurora offers.
+# The extension rds_tools, as its owner has created it: who is to use it must be granted the schema.
+_RDS_TOOLS = f"""
+CREATE SCHEMA rds_tools;
+
+GRANT USAGE ON SCHEMA rds_tools TO rds_superuser;
+
+CREATE FUNCTION rds_tools.show_topology(
+  metric_source text DEFAULT NULL, OUT id text, OUT endpoint text, OUT port integer
+) RETURNS SETOF record
+LANGUAGE sql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT resource_id, endpoint, port
+    FROM jsonb_to_recordset(pg_read_file('{TOPOLOGY_FILE}')::jsonb)
+         AS member(resource_id text, endpoint text, port integer)
+$$;
+
+CREATE FUNCTION rds_tools.dbi_resource_id() RETURNS text
+LANGUAGE sql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT resource_id
+    FROM jsonb_to_recordset(pg_read_file('{TOPOLOGY_FILE}')::jsonb) AS member(server_id text, resource_id text)
+   WHERE server_id = current_setting('{INSTANCE_SETTING}')
+$$;
+"""  # noqa: S608  # only constants of this module are inserted
+
+_SOURCE = """
+CREATE FUNCTION rds_tools.multi_az_db_cluster_source_dbi_resource_id() RETURNS text
+LANGUAGE sql VOLATILE PARALLEL RESTRICTED SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ {} $$;
+"""
+_SOURCE_OF_CLUSTER = _SOURCE.format(f"""
+  SELECT resource_id
+    FROM jsonb_to_recordset(pg_read_file('{TOPOLOGY_FILE}')::jsonb) AS member(writer boolean, resource_id text)
+   WHERE writer
+""")  # noqa: S608  # only constants of this module are inserted
+_NO_SOURCE = _SOURCE.format("SELECT NULL::text")
+
+# PostgreSQL leaves settings without a definition out of this view; clients look there for what RDS offers.
 _SETTINGS_VIEW = f"""
 CREATE OR REPLACE VIEW pg_catalog.pg_settings AS
 SELECT * FROM pg_catalog.pg_show_all_settings()
@@ -69,11 +120,28 @@ SELECT '{EXTENSIONS_SETTING}', pg_catalog.current_setting('{EXTENSIONS_SETTING}'
        pg_catalog.current_setting('{EXTENSIONS_SETTING}', true), NULL, NULL::integer, false;
 """  # noqa: S608  # only constants of this module are inserted
 
-AURORA = _FUNCTIONS + _SETTINGS_VIEW
+_FUNCTIONS: dict[str, str] = {
+    "aurora": _AURORA + _SETTINGS_VIEW,
+    "multi-az": _RDS_TOOLS + _SOURCE_OF_CLUSTER + _SETTINGS_VIEW,
+    "rds": _RDS_TOOLS + _NO_SOURCE + _SETTINGS_VIEW,
+    "plain": "",
+}
 
 
-def roles_and_databases(superuser_password: str, user: str, password: str, database: str) -> str:
-    """Return the SQL for the roles, and for the databases, which copy template1 and all that is in it."""
+def functions(deployment: Deployment) -> str:
+    """Return the SQL for what a deployment adds to PostgreSQL; the roles must exist."""
+    return _FUNCTIONS[deployment]
+
+
+def settings(instance: str, deployment: Deployment) -> dict[str, str]:
+    """Return the server settings that go with it."""
+    if deployment not in _EXTENSIONS:
+        return {}
+    return {INSTANCE_SETTING: instance, EXTENSIONS_SETTING: _EXTENSIONS[deployment]}
+
+
+def roles(superuser_password: str, user: str, password: str) -> str:
+    """Return the SQL for the roles."""
     return f"""
 ALTER ROLE rdsadmin PASSWORD {literal(superuser_password)};
 
@@ -84,7 +152,12 @@ GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
 CREATE ROLE {identifier(user)} LOGIN CREATEDB CREATEROLE PASSWORD {literal(password)};
 
 GRANT rds_superuser TO {identifier(user)};
+"""
 
+
+def databases(user: str, database: str) -> str:
+    """Return the SQL for the databases, which copy template1 and all that is in it."""
+    return f"""
 DROP DATABASE postgres;
 
 CREATE DATABASE postgres;

@@ -36,9 +36,10 @@ class Template:
             *("--encoding", "UTF8", "--locale", "C", "--wal-segsize", "4"),
         ]
         await run(self.installation, initdb, self.directory.parent)
-        await self._single_user(sql_surface.AURORA if settings.aurora else "")
         await self._single_user(
-            sql_surface.roles_and_databases(superuser_password, settings.user, settings.password, settings.database)
+            sql_surface.roles(superuser_password, settings.user, settings.password)
+            + sql_surface.functions(settings.deployment)
+            + sql_surface.databases(settings.user, settings.database)
         )
         (self.directory / "pg_hba.conf").write_text(HBA)
 
@@ -58,7 +59,7 @@ class Template:
             "log_min_messages=warning",
         ]
         with tempfile.TemporaryFile() as script:
-            script.write((statements.strip() + "\n\n").encode() if statements else b"")
+            script.write((statements.strip() + "\n\n").encode())
             script.seek(0)
             command: list[str | Path] = [
                 self.installation.program("postgres"),

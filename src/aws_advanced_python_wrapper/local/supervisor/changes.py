@@ -127,6 +127,7 @@ async def add_reader(cluster: ClusterController, name: str | None) -> Member:
     """Add an instance to the cluster; returns when it accepts connections."""
     if name is not None:
         check_label(name, "instance name")
+    _check_that_it_can_grow(cluster)
     if cluster.writer.state != "running":
         raise LocalClusterError(f"no reader can be added while the writer is {cluster.writer.state}")
     member = cluster.new_member(name)
@@ -143,6 +144,7 @@ async def add_reader(cluster: ClusterController, name: str | None) -> Member:
 
 async def remove_reader(cluster: ClusterController, member: Member) -> None:
     """Take an instance out of the cluster and delete it."""
+    _check_that_it_can_grow(cluster)
     if member.is_writer:
         raise LocalClusterError(f"{member.name} is the writer: fail over first, then remove it")
     await cancel_background(member)
@@ -150,6 +152,12 @@ async def remove_reader(cluster: ClusterController, member: Member) -> None:
     cluster.record("removed", member)
     await _discard(cluster, member)
     cluster.publish()
+
+
+def _check_that_it_can_grow(cluster: ClusterController) -> None:
+    settings = cluster.settings
+    if not settings.can_grow:
+        raise LocalClusterError(f"deployment {settings.deployment!r} has {settings.instances} instances, always")
 
 
 async def _discard(cluster: ClusterController, member: Member) -> None:
@@ -184,5 +192,6 @@ async def restore(cluster: ClusterController) -> None:
         member.proxy.require_tls(cluster.settings.tls == "require")
         member.proxy.reset_counters()
     cluster.custom.clear()
+    cluster.records.forget_aliases()
     cluster.records.unpin_all()
     cluster.publish_at_once()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.dns import Records
-from aws_advanced_python_wrapper.local.postgresql import configuration
+from aws_advanced_python_wrapper.local.postgresql import configuration, sql_surface
 from aws_advanced_python_wrapper.local.postgresql.node import Credentials, Node
 from aws_advanced_python_wrapper.local.proxy.certificates import Authority
 from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
@@ -129,7 +129,7 @@ class ClusterController:
     def publish(self) -> None:
         """Spread who writes and who reads: to the tables and to DNS, each with its delay."""
         self.publish_dns(self.delays.dns_delay)
-        if self.settings.aurora:
+        if self.settings.knows_itself:
             self.tables.publish([m.row() for m in self.members], [m.node for m in self.members])
 
     def publish_at_once(self) -> None:
@@ -140,7 +140,7 @@ class ClusterController:
 
     def write_table(self, member: Member) -> None:
         """Give one instance an up-to-date table now."""
-        if self.settings.aurora:
+        if self.settings.knows_itself:
             self.tables.write(member.node, tuple(m.row() for m in self.members))
 
     def publish_dns(self, delay: float) -> None:
@@ -209,11 +209,10 @@ class ClusterController:
 
     def _new_node(self, name: str, address: str) -> Node:
         text = configuration.server(
-            name,
             address,
             self.network.private_port,
             self.settings.max_connections,
-            self.settings.server_settings,
+            {**sql_surface.settings(name, self.settings.deployment), **self.settings.server_settings},
         )
         directory = self.nodes_directory / name
         return Node(name, address, self.network.private_port, directory, self.installation, self._credentials, text)

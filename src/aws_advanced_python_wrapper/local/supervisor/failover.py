@@ -1,4 +1,4 @@
-"""Failover as Aurora does it: every instance drops its connections, a reader is promoted, the rest follow."""
+"""Failover: the writer ends, a reader is promoted, the rest follow; in Aurora every instance drops its connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.supervisor import replication
-from aws_advanced_python_wrapper.local.values import Event, Failover, FailoverKind
+from aws_advanced_python_wrapper.local.values import ChangeKind, Event, Failover, FailoverKind
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ _STANDS = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replica
 async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
     """Fail over; returns when the new writer accepts writes. The old one comes back in the background."""
     cluster.notice_the_dead()
-    await _candidates_are_back(cluster, to)
-    target = _wanted(cluster, to)
+    await candidates_are_back(cluster, to)
+    target = wanted(cluster, to)
     await replication.halt(cluster)
     old = cluster.writer
     standbys = cluster.standbys
@@ -36,28 +36,29 @@ async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | No
     if not standbys:
         await _restart_in_place(cluster, kind)
         _follow_up(cluster)
-        return _finished(cluster, old, kind, began)
+        return finished(cluster, old, kind, began)
     await _take_down(cluster, old, standbys, kind)
     new = target or await replication.most_advanced(standbys)
     if target:
         await replication.catch_up(target, await replication.most_advanced(standbys))
-    await _promote(cluster, new)
+    await promote(cluster, new)
     new.open()
-    result = _finished(cluster, old, kind, began)
+    result = finished(cluster, old, kind, began)
     await _fence(old)
     cluster.publish()
     _follow_up(cluster)
     return result
 
 
-async def _candidates_are_back(cluster: ClusterController, to: str | None) -> None:
+async def candidates_are_back(cluster: ClusterController, to: str | None) -> None:
     """Wait for those that are on their way back from the failover before, if it takes them to fail over."""
     awaited = [cluster.member(to)] if to else [m for m in cluster.members if not m.is_writer]
     if cluster.writer.state == "running" and not any(m in cluster.standbys for m in awaited):
         await replication.settled(cluster, (m for m in awaited if m.state == "rebuilding"))
 
 
-def _wanted(cluster: ClusterController, to: str | None) -> Member | None:
+def wanted(cluster: ClusterController, to: str | None) -> Member | None:
+    """Return the reader that was named; raises `LocalClusterError` if it cannot be promoted."""
     if to is None:
         return None
     target = cluster.member(to)
@@ -75,11 +76,12 @@ async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence
         old.blackhole()
         old.node.freeze()
         await asyncio.sleep(cluster.delays.hang_detection)
-        _drop_connections(cluster, [m for m in cluster.members if m is not old])
+        _restart(cluster, [m for m in cluster.members if m is not old])
         return
     if kind == "crash":
         old.node.kill_at_once()
-    _drop_connections(cluster, cluster.members)
+    old.close()
+    _restart(cluster, cluster.members)
     if kind == "crash":
         await old.node.kill()
     else:
@@ -87,8 +89,10 @@ async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence
     await replication.drained(standbys)
 
 
-def _drop_connections(cluster: ClusterController, members: Sequence[Member]) -> None:
-    """All instances restart in a failover: clients are cut off and find the door closed for a moment."""
+def _restart(cluster: ClusterController, members: Sequence[Member]) -> None:
+    """Where all instances restart in a failover, clients are cut off and find the door closed for a moment."""
+    if cluster.settings.deployment == "multi-az":  # the standbys serve their readers throughout
+        return
     for member in members:
         if member.state == "paused":  # it hangs, and goes on hanging
             continue
@@ -97,7 +101,7 @@ def _drop_connections(cluster: ClusterController, members: Sequence[Member]) -> 
             member.open_after(cluster.delays.restart_time)
 
 
-async def _promote(cluster: ClusterController, new: Member) -> None:
+async def promote(cluster: ClusterController, new: Member) -> None:
     """Make `new` the writer; on return it has accepted a write that a standby, if there is one, has too."""
     old = cluster.writer
     old.role, new.role = "reader", "writer"
@@ -154,7 +158,8 @@ async def _restart_in_place(cluster: ClusterController, kind: FailoverKind) -> N
     writer.open()
 
 
-def _finished(cluster: ClusterController, old: Member, kind: FailoverKind, began: Event) -> Failover:
+def finished(cluster: ClusterController, old: Member, kind: ChangeKind, began: Event) -> Failover:
+    """Return, and record, that the writer of this moment has taken over from the old one."""
     accepts = cluster.record("writer", cluster.writer, f"after {time.monotonic() - began.at:.3f} s")
     return Failover(
         old_writer=old.name,

@@ -27,6 +27,7 @@ class Member:
         self.state: State = "starting"
         self.background: asyncio.Task[None] | None = None
         self.session = str(uuid.uuid4())
+        self.resource_id = "db-" + uuid.uuid4().hex[:26].upper()
         self._opening: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -63,7 +64,7 @@ class Member:
 
     def row(self) -> Row:
         """Return what a table that is up to date says of this instance."""
-        return Row(self.name, self.is_writer, self.session)
+        return Row(self.name, self.is_writer, self.session, self.resource_id, self.host, self.proxy.port)
 
     def condition(self) -> Condition:
         """Return a picture of this moment."""

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.names.naming import check_label
+from aws_advanced_python_wrapper.local.names.naming import check_host, check_label
 from aws_advanced_python_wrapper.local.supervisor import changes, replication
 from aws_advanced_python_wrapper.local.supervisor.failover import fail_over
+from aws_advanced_python_wrapper.local.supervisor.switchover import switch_over
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -50,10 +51,18 @@ class Operations:
         """See `LocalCluster.failover`."""
         if kind not in _KINDS:
             raise LocalClusterError(f"kind={kind!r}: choose {', '.join(_KINDS)}")
-        if wait not in ("writer", "all"):
-            raise LocalClusterError(f"wait={wait!r}: choose 'writer' or 'all'")
+        _check_wait(wait)
         async with self._cluster.changing:
             result = await fail_over(self._cluster, kind, to)
+        if wait == "all":
+            await self.wait_settled()
+        return asdict(result)
+
+    async def switchover(self, to: str | None, wait: str) -> dict[str, Any]:
+        """See `LocalCluster.switchover`."""
+        _check_wait(wait)
+        async with self._cluster.changing:
+            result = await switch_over(self._cluster, to)
         if wait == "all":
             await self.wait_settled()
         return asdict(result)
@@ -119,9 +128,15 @@ class Operations:
     async def custom_endpoint(self, name: str, members: list[str]) -> str:
         """See `LocalCluster.custom_endpoint`."""
         host = self._cluster.names.custom(check_label(name, "custom endpoint name"))
+        if not self._cluster.settings.can_grow:
+            raise LocalClusterError(f"deployment {self._cluster.settings.deployment!r} has no custom endpoints")
         self._cluster.custom[name] = tuple(self._cluster.member(member).name for member in members)
         self._cluster.publish_dns(0)
         return host
+
+    async def alias(self, name: str, target: str) -> None:
+        """See `LocalCluster.alias`."""
+        self._cluster.records.set_alias(check_host(name), target)
 
     async def proxy(self, instance: str, control: str, arguments: dict[str, Any]) -> Any:
         """Use one of the controls of an instance's proxy."""
@@ -135,3 +150,8 @@ class Operations:
     async def direct(self, instance: str) -> dict[str, Any]:
         """Return how to connect to the server itself as superuser."""
         return self._cluster.member(instance).node.parameters()
+
+
+def _check_wait(wait: str) -> None:
+    if wait not in ("writer", "all"):
+        raise LocalClusterError(f"wait={wait!r}: choose 'writer' or 'all'")

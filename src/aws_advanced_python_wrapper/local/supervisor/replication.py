@@ -110,6 +110,26 @@ def rebuild_in_background(cluster: ClusterController, member: Member) -> None:
     member.background = asyncio.get_running_loop().create_task(_rebuild(cluster, member))
 
 
+def return_in_background(cluster: ClusterController, member: Member) -> None:
+    """Start a server that was stopped in order, as a standby; should it not be able to follow, rebuild it."""
+    member.state = "rebuilding"
+    member.background = asyncio.get_running_loop().create_task(_return(cluster, member))
+
+
+async def _return(cluster: ClusterController, member: Member) -> None:
+    await asyncio.sleep(cluster.delays.rejoin_delay)
+    clean(member)
+    cluster.configure(member)
+    cluster.write_table(member)
+    with suppress(LocalClusterError, *FAILURES):
+        member.node.start(standby=True)
+        await member.node.wait_ready(cluster.settings.start_timeout)
+        if await streams(cluster, member):
+            joined(cluster, member)
+            return
+    await _rebuild(cluster, member)
+
+
 def check_in_background(cluster: ClusterController, member: Member) -> None:
     """See whether a running standby follows the writer, and rebuild it if it does not."""
     member.background = asyncio.get_running_loop().create_task(_check(cluster, member))

@@ -1,4 +1,4 @@
-"""What each instance believes about the cluster: the file behind aurora_replica_status()."""
+"""What each instance believes about the cluster: the file behind the SQL functions that show it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Row:
     server_id: str
     writer: bool
     session_id: str
+    resource_id: str
+    endpoint: str
+    port: int
 
 
 class TopologyTables:

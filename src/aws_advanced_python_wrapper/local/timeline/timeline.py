@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.cluster import LocalCluster
     from aws_advanced_python_wrapper.local.values import Event
 
+_CHANGES = ("failover", "switchover")
 _PROGRESS_EVERY = 0.1  # s between two updates of the line that shows progress
 _PROGRESS_EVERY_UNSEEN = 1.0  # s, where the output is no terminal and every update is a new line
 
@@ -92,9 +93,9 @@ class Timeline:
         reigns = []
         crowned: Event | None = None
         for event in self._history:
-            if event.what == "failover" and crowned:
+            if event.what in _CHANGES and crowned:
                 reigns.append(self._reign(crowned, event.at))
-            crowned = {"writer": event, "failover": None}.get(event.what, crowned)
+            crowned = {"writer": event, **dict.fromkeys(_CHANGES)}.get(event.what, crowned)
         return reigns + ([self._reign(crowned, self._ended)] if crowned else [])
 
     def _reign(self, crowned: Event, end: float) -> Reign:
@@ -105,7 +106,7 @@ class Timeline:
         return [
             Blow(event.instance, event.detail, event.at - self._began, after[0] - self._began)
             for event in self._history
-            if event.what == "failover" and (after := [at for at in crownings if at > event.at])
+            if event.what in _CHANGES and (after := [at for at in crownings if at > event.at])
         ]
 
     def _interruption(self, at: float, error: str) -> Interruption:

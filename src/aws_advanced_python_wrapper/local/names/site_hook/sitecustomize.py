@@ -37,7 +37,9 @@ def _beside(file: str) -> ModuleType:
 def _install_hook() -> None:
     hosts_file, resolver_hook = _beside("hosts_file"), _beside("resolver_hook")
     paths = [Path(path) for path in os.environ["AWS_DRIVER_LOCAL_HOSTS"].split(os.pathsep)]
-    resolver_hook.ResolverHook(lambda name: hosts_file.look_up(name, paths)).install()
+    resolver_hook.ResolverHook(
+        lambda name: hosts_file.look_up(name, paths), lambda name: hosts_file.canonical_name(name, paths)
+    ).install()
 
 
 def _run_hidden() -> None:
