@@ -35,6 +35,7 @@ _BUILT_IN = {
     "host_monitoring_v2": _HOST_MONITORING,
     "efm": _HOST_MONITORING,
     "efm2": _HOST_MONITORING,
+    "read_write_splitting": "aws_advanced_python_wrapper.read_write_splitting_plugin:ReadWriteSplittingPlugin",
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }
 _NONE = "none"

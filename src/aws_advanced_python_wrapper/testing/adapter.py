@@ -120,6 +120,10 @@ class FakeAdapter(DriverAdapter):
         """Tell whether the connection was closed or found to be lost."""
         return raw.closed
 
+    def is_dropped(self, raw: FakeConnection) -> bool:
+        """Tell whether the host has cut the connection."""
+        return raw.closed or raw.lost
+
     def transaction_source(self, raw: FakeConnection) -> FakeConnection:
         """Return the connection."""
         return raw

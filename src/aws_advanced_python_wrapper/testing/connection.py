@@ -52,6 +52,11 @@ class FakeConnection:
         """Whether a transaction is open: 1, or 0."""
         return self.in_transaction
 
+    @property
+    def lost(self) -> bool:
+        """Whether the host has cut the connection, which a program learns at its next call."""
+        return self._lost
+
     def cursor(self) -> FakeCursor:
         """Open a cursor."""
         return FakeCursor(self)
