@@ -16,6 +16,7 @@ from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, Sessi
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.selection import host_choice
 from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
@@ -100,14 +101,27 @@ class ReadWriteSplittingPlugin(Plugin):
         session = self.session
         before, session.wanted_role = session.wanted_role, role  # what opens connections must know
         try:
-            opened = await self._kept(role, cluster)
-            if opened is None:
-                opened = await (self._reader(cluster) if role is HostRole.READER else self._writer(cluster))
+            if await self._go_back(role, cluster):
+                return
+            opened = await (self._reader(cluster) if role is HostRole.READER else self._writer(cluster))
             if opened is not None:
                 await self._go_on_with(opened)
         except BaseException:
             session.wanted_role = before
             raise
+
+    async def _go_back(self, role: HostRole, cluster: Cluster) -> bool:
+        """Go on with the connection that was put aside; False if there is none, or it proves to be lost."""
+        kept = await self._kept(role, cluster)
+        if kept is None:
+            return False
+        try:
+            await self._go_on_with(kept)
+        except self.session.adapter.errors.Error as error:
+            if self.session.classify(error) is not ErrorKind.NETWORK:
+                raise
+            return False
+        return True
 
     async def _kept(self, role: HostRole, cluster: Cluster) -> Opened | None:
         """Take back the connection that was put aside; one that is of no use any more is ended."""
