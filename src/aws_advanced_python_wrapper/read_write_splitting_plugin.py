@@ -33,6 +33,9 @@ _ATTEMPT_LIMIT = 5.0
 # Seconds after which read-only work stays on the writer, when readers do not answer.
 _PATIENCE_WITH_READERS = 20.0
 
+# Seconds that a vain search for readers may cost each time.
+_TEDIOUS = 0.5
+
 # Attempts to connect to each reader before the writer serves.
 _TRIES = 2
 
@@ -179,9 +182,10 @@ class ReadWriteSplittingPlugin(Plugin):
             if opened is not None:
                 self._told = False
                 return opened
-            # Who goes on asking for readers that do not answer waits for them half of the time, and not for ever.
-            now = time.monotonic()
-            self._no_search_before = now + (now - began)
+            spent = time.monotonic() - began
+            if spent > _TEDIOUS:
+                # Who goes on asking for readers that do not answer waits for them half of the time, not all of it.
+                self._no_search_before = began + 2 * spent
         self._tell()
         return None if _is_writer(self.session.host, cluster) else await self._writer(cluster)
 
