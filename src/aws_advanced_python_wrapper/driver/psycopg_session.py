@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -58,14 +59,20 @@ class PsycopgSession(SessionStateAccess):
         try:
             _refuse_unless_idle(raw)
             await io.call(raw.wait, _command(raw.pgconn, sql.encode(encoding_of(raw)), deadline))
-        except TimeoutError:
+        except _OverdueError:
             self.abort(raw)
+            with suppress(psycopg.Error):
+                raw.pgconn.consume_input()  # libpq notices
             raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time") from None
         finally:
             raw.lock.release()
 
 
 _SERVERS_NAMES = {"schema": "search_path", "role": "ROLE"}
+
+
+class _OverdueError(Exception):
+    """The deadline has passed. (psycopg takes any OSError for a socket that was closed, and a TimeoutError is one.)"""
 
 
 class _Quoting:
@@ -119,7 +126,7 @@ def _bounded(steps: Generator[Any, Any, Any], deadline: Deadline) -> Generator[A
         while True:
             ready = yield awaited
             if not ready and deadline.expired:
-                raise TimeoutError
+                raise _OverdueError
             awaited = steps.send(ready)
     except StopIteration as end:
         return end.value
