@@ -5,7 +5,6 @@ An example that cannot run against the local cluster has the comment `<!-- not r
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, errors
+from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.cluster.selectors import SELECTORS
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.local import LocalCluster
@@ -117,21 +116,6 @@ def test_the_retry_does_the_work_once(orders: LocalCluster, autocommit: bool) ->
         names["run"](connection, Order())
     with orders.connect_directly(orders.writer) as direct:
         assert direct.execute("SELECT number FROM orders").fetchall() == [(42,)]
-
-
-def test_the_log_tells_the_story_of_a_failover(orders: LocalCluster, caplog: pytest.LogCaptureFixture) -> None:
-    driver, root = logging.getLogger("aws_advanced_python_wrapper"), logging.getLogger()
-    before = driver.level, list(root.handlers)
-    try:
-        exec(the_example("logging.basicConfig()"), {})  # noqa: S102 - our own page
-        with closing(connect(orders)) as connection:
-            result = orders.failover()
-            with pytest.raises(errors.FailoverSuccessError):
-                connection.execute("SELECT 1")
-    finally:
-        driver.setLevel(before[0])
-        root.handlers[:] = before[1]
-    assert re.search(rf"failed over from {result.old_writer}\S+ to {result.new_writer}\S+ in", caplog.text)
 
 
 def connect(cluster: LocalCluster, *, autocommit: bool = True) -> AwsWrapperConnection:

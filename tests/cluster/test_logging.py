@@ -1,0 +1,232 @@
+"""The log: the user guide's configuration works, it tells a failover's story in a few lines, and it keeps secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+import textwrap
+import traceback
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from cluster.in_loop import LoopThread
+from cluster.support import PATIENCE, Background, login_role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+    from aws_advanced_python_wrapper.local.values import Failover, FailoverKind
+    from cluster.support import Connect
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "logging.md"
+OURS = "aws_advanced_python_wrapper"
+LOGGER = f"{OURS}.failover_plugin"
+
+
+class Records(logging.Handler):
+    """Everything that is logged in this process, at all levels, as somebody might write it down."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.all: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.all.append(record)
+
+    @property
+    def ours(self) -> list[logging.LogRecord]:
+        return [record for record in self.all if record.name.startswith(OURS)]
+
+    @property
+    def story(self) -> list[str]:
+        return [record.getMessage() for record in self.all if record.name == LOGGER]
+
+    @property
+    def texts(self) -> list[str]:
+        return [logging.Formatter().format(record) + repr(vars(record)) for record in self.all]
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    records, root = Records(), logging.getLogger()
+    level = root.level
+    root.addHandler(records)
+    root.setLevel(1)
+    yield records
+    root.removeHandler(records)
+    root.setLevel(level)
+
+
+def assert_tells_the_story(lines: list[str], failover: Failover) -> None:
+    old, new = failover.old_writer, failover.new_writer
+    story = [
+        rf"lost the connection to {old}\S+:\d+ \(.+\)(, in a transaction)?; failing over, mode strict_writer",
+        r"asking who they are: demo-instance-1, demo-instance-2, demo-instance-3",
+        rf"answers: .*{new} is the writer.*; took \d+\.\d+ s",
+        rf"connected to {new}\S+, which is the writer; took \d+\.\d+ s",
+        rf"moved the session to {new}\S+, with its state; took \d+\.\d+ s",
+        rf"failed over from {old}\S+ to {new}\S+ in \d+\.\d+ s: the program gets FailoverSuccessError",
+    ]
+    remaining = iter(lines)
+    missing = [pattern for pattern in story if not any(re.search(pattern, line) for line in remaining)]
+    assert not missing, "\n".join(["not told, or not in this order:", *missing, "but:", *lines])
+    assert len(lines) <= 12, "\n".join(lines)
+
+
+@pytest.mark.parametrize("kind", ["crash", "graceful", "hang"])
+def test_a_failover_is_told_in_a_dozen_lines_and_none_is_a_warning(
+    cluster: LocalCluster, connect: Connect, records: Records, kind: FailoverKind
+) -> None:
+    connection = connect(cluster, failure_detection_time_ms=300, failure_detection_interval_ms=300)
+    already = len(records.story)
+    failover = cluster.failover(kind=kind)
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert_tells_the_story(records.story[already:], failover)
+    assert [record.getMessage() for record in records.ours if record.levelno > logging.INFO] == []
+
+
+def test_calls_that_wait_for_a_host_that_hangs_are_no_warning_either(
+    cluster: LocalCluster, connect: Connect, records: Records
+) -> None:
+    connection = connect(cluster, failure_detection_time_ms=200, failure_detection_interval_ms=200)
+    cluster.set_delays(hang_detection=3)
+    failover = Background(cluster.failover, kind="hang")
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT pg_sleep(30)")
+    failover.result()
+    assert [record.getMessage() for record in records.ours if record.levelno > logging.INFO] == []
+    assert any("has not answered" in record.getMessage() for record in records.ours)
+
+
+def test_a_failover_that_fails_is_a_warning_with_the_reasons(
+    cluster: LocalCluster, connect: Connect, records: Records
+) -> None:
+    connection = connect(cluster, failover_timeout_sec=0.5)
+    for instance in cluster.instances:
+        cluster.kill(instance)
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    (warning,) = [record.getMessage() for record in records.ours if record.levelno > logging.INFO]
+    assert re.search(r"could not fail over from \S+, after 0\.\d+ s: .*instance-3\S+: .*refused", warning)
+    assert "none from demo-instance-1 (Connection refused), demo-instance-2" in records.story[-2]
+
+
+PROGRAM = """
+    import logging.config, sys
+    import psycopg
+    from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
+
+    logging.config.fileConfig(sys.argv[1], disable_existing_loggers=False)
+    connection = AwsWrapperConnection.connect(psycopg.Connection.connect, sys.argv[2], autocommit=True)
+    print("ready", flush=True)
+    input()
+    try:
+        connection.execute("SELECT 1")
+    except FailoverSuccessError:
+        logging.info("the program goes on")
+    connection.close()
+    """
+
+
+def test_the_configuration_of_the_user_guide_shows_the_failover_and_nothing_else(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    (text,) = re.findall(r"^```ini\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    configuration = tmp_path / "logging.conf"
+    configuration.write_text(text)
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM), str(configuration), cluster.conninfo()]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            before = list(iter(process.stdout.readline, "ready\n"))
+            failover = cluster.failover()
+            shown, _ = process.communicate("go on\n", PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    *lines, last = shown.splitlines()
+    shape = re.compile(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d{{3}} - {re.escape(LOGGER)} - (DEBUG|INFO) - (.+)")
+    assert [line for line in (*before, *lines) if not shape.match(line)] == []
+    assert_tells_the_story(lines, failover)
+    assert last.endswith(" - root - INFO - the program goes on")
+
+
+# Secrets
+
+MARK = "0pens3same"
+PASSWORD = f"o'{MARK}% @:/?#[]20&'\"\\ ü"
+"""It has to be quoted, escaped or encoded, except in the middle: that is what must not be found."""
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def connect_by(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Return a function that takes a connection string and parameters, and leaves the password to them."""
+    with closing(LoopThread()) as loop, ExitStack() as connections:
+
+        def connect(conninfo: str, **arguments: Any) -> Any:
+            arguments = {"autocommit": True, "topology_refresh_ms": 50, **arguments}
+            if request.param == "asyncio":
+                target = psycopg.AsyncConnection.connect
+                connection = loop.call(AsyncAwsWrapperConnection.connect, target, conninfo, **arguments)
+            else:
+                connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, **arguments)
+            return connections.enter_context(closing(connection))
+
+        yield connect
+    release_resources()
+
+
+def forms_of_a_password(
+    cluster: LocalCluster, user: str, password: str, folder: Path
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return connection strings and keywords, in each of which the password is given in another way."""
+    pairs = f"host={cluster.writer_endpoint} port={cluster.port} user={user} dbname=postgres"
+    url = f"{cluster.writer_endpoint}:{cluster.port}/postgres"
+    quoted = "'" + password.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    encoded = quote(password, safe="")
+    passwords = folder / "passwords"
+    passwords.touch(mode=0o600)
+    passwords.write_text("*:*:*:*:" + password.replace("\\", "\\\\").replace(":", "\\:") + "\n")
+    keyword = {"password": password}
+    return [
+        (pairs, keyword),
+        (f"{pairs} password={quoted}", {}),
+        (f"postgresql://{user}:{encoded}@{url}", {}),
+        (f"postgresql://{user}@{url}?password={encoded}", {}),
+        (pairs, {"passfile": str(passwords)}),
+        (pairs, {**keyword, "sslpassword": password}),
+        (pairs, {**keyword, "options": f"-c app.secret={MARK}"}),
+        (pairs, {**keyword, "topology-monitoring-password": password, "monitoring-password": password}),
+    ]
+
+
+def test_no_secret_is_logged(
+    cluster: LocalCluster, connect_by: Callable[..., Any], records: Records, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with login_role(cluster, "keeper", PASSWORD) as user:
+        forms = forms_of_a_password(cluster, user, PASSWORD, tmp_path)
+        connections = [connect_by(conninfo, **arguments) for conninfo, arguments in forms]
+        cluster.failover(wait="all")
+        for connection in connections:
+            with pytest.raises(FailoverSuccessError) as outcome:
+                connection.execute("SELECT 1")
+            told += [*traceback.format_exception(outcome.value), repr(connection), str(connection)]
+            connection.close()
+        for conninfo, arguments in forms_of_a_password(cluster, user, PASSWORD + "no", tmp_path):
+            with pytest.raises((psycopg.OperationalError, AwsWrapperError)) as refused:
+                connect_by(conninfo, **arguments)
+            told += traceback.format_exception(refused.value)
+    assert len([text for text in records.story if "failed over" in text]) == len(forms)
+    assert [text for text in (*records.texts, *told) if MARK in text] == []
