@@ -22,6 +22,7 @@ from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_w
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import (
+    AwsWrapperError,
     FailoverError,
     FailoverFailedError,
     FailoverSuccessError,
@@ -61,7 +62,7 @@ class FailoverPlugin(Plugin):
         settings = session.settings
         self._enabled = settings[ENABLE_FAILOVER]
         self._timeout = settings[FAILOVER_TIMEOUT_SEC]
-        self._select = host_choice(session, settings[FAILOVER_READER_HOST_SELECTOR_STRATEGY])
+        self._select = host_choice(session, FAILOVER_READER_HOST_SELECTOR_STRATEGY)
 
     @property
     def _mode(self) -> str:
@@ -133,7 +134,8 @@ class FailoverPlugin(Plugin):
             raise error from error.__cause__ or failure.error
         except self.session.adapter.errors.Error as error:
             await self._give_up(error, lost, failure)
-            raise self._failed(f"a host refused the connection: {error}") from failure.error
+            why = error if isinstance(error, AwsWrapperError) else f"a host refused the connection: {error}"
+            raise self._failed(str(why)) from failure.error
         if self.session.closed:
             return
         host, seconds = self.session.host.address, time.monotonic() - failure.at
@@ -182,7 +184,7 @@ class FailoverPlugin(Plugin):
     def _failed(self, reason: str) -> FailoverFailedError:
         return self.session.adapter.error(
             FailoverFailedError,
-            f"Failover gave up after at most {self._timeout:g} s: {reason}. Open a new connection.",
+            f"Failover gave up after at most {self._timeout:g} s: {reason.rstrip('.')}. Open a new connection.",
         )
 
     # Finding the right host

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
-from aws_advanced_python_wrapper.core.selection import host_choice
+from aws_advanced_python_wrapper.core.selection import eligible_readers, host_choice
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
@@ -53,7 +53,7 @@ class ReadWriteSplittingPlugin(Plugin):
 
     def __init__(self, session: SessionView) -> None:
         super().__init__(session)
-        self._select = host_choice(session, session.settings[READER_HOST_SELECTOR_STRATEGY])
+        self._select = host_choice(session, READER_HOST_SELECTOR_STRATEGY)
         self._timeout = session.settings[FAILOVER_TIMEOUT_SEC]
         self._no_search_before = 0.0
         self._told = False
@@ -195,7 +195,8 @@ class ReadWriteSplittingPlugin(Plugin):
         deadline = Deadline.after(min(self._timeout, _PATIENCE_WITH_READERS))
         tried: list[str] = []
         while not deadline.expired:
-            left = [host for host in _readers(cluster) if tried.count(host.address) < _TRIES]
+            readers = eligible_readers(self.session, _readers(cluster))
+            left = [host for host in readers if tried.count(host.address) < _TRIES]
             if not left:
                 break
             host = self._select([host for host in left if host.address not in tried] or left)

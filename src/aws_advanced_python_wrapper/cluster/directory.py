@@ -7,6 +7,7 @@ import itertools
 import os
 import threading
 import weakref
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -51,6 +52,9 @@ class Tenant(Protocol):
         """What the monitor may use while this connection lives."""
         ...
 
+    host: HostInfo
+    """The host it leads to."""
+
 
 class Cluster:
     """One cluster: its topology, the monitor that keeps it true, and the connections that need it.
@@ -65,7 +69,7 @@ class Cluster:
         self.store = TopologyStore()
         self.tracker = ConnectionTracker(self.store)
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
-        self.selector_state = SelectorState()
+        self.selector_state = SelectorState(connections=self._connections)
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
         self._doors: _Doors = weakref.WeakKeyDictionary()
         self._turns = itertools.count()
@@ -114,6 +118,7 @@ class Cluster:
         self._lock = threading.RLock()
         self._tenants = weakref.WeakSet()
         self._doors = weakref.WeakKeyDictionary()
+        self.selector_state.after_fork()
         self.store.after_fork()
         self.tracker.after_fork()
         self.monitor.after_fork()
@@ -125,6 +130,9 @@ class Cluster:
     def _live_tenants(self) -> list[Tenant]:
         with self._lock:
             return list(self._tenants)
+
+    def _connections(self) -> Counter[str]:
+        return Counter(tenant.host.address for tenant in self._live_tenants())
 
     def _open_observer(self, host: HostInfo) -> Observer:
         offers = list({tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values())

@@ -1,20 +1,22 @@
-"""How one host is chosen among several: plain functions, one for each strategy.
-
-Hosts that are unavailable are chosen only when no other is left.
-"""
+"""How one host is chosen among several: plain functions, one for each strategy."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo
-from aws_advanced_python_wrapper.converters import unknown
-from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.cluster.eligibility import Retries
+from aws_advanced_python_wrapper.cluster.host import HostInfo
+
+_ON_ITS_WAY = 1.0  # s for which a choice counts as a connection, which may not be open yet
+_NO_TURN = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +28,99 @@ class Weights:
 
     def of(self, host: HostInfo) -> int:
         """Return the weight of a host."""
-        names = (host.address, host.host, host.host_id or host.host)
-        return next((self.pairs[name] for name in names if name in self.pairs), self.default)
+        return host.look_up(self.pairs) or self.default
 
 
 class SelectorState:
-    """What choices need to remember from one to the next; each cluster owns one.
+    """What choices remember from one to the next, and what they know of the cluster, which owns the state.
 
-    It needs no lock: taking a number from the counter is a single step for Python.
+    `connections` counts those that this process has to the hosts, by address; `response_time` gives seconds for an
+    address, None for a host that is not measured; `clock` is monotonic, in seconds.
     """
 
-    __slots__ = ("rng", "turns")
-
-    def __init__(self, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        rng: random.Random | None = None,
+        connections: Callable[[], Counter[str]] = Counter,
+        response_time: Callable[[str], float | None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self.turns: Iterator[int] = itertools.count()
+        self.connections = connections
+        self.response_time = response_time
+        self.clock = clock
+        self.turns: dict[str, tuple[int, int]] = {}
+        """Address -> number of its last turn, and how many it has had in a row."""
+        self.numbers = itertools.count(1)
+        self.recent: deque[tuple[float, str]] = deque()
+        """Times and addresses of the choices by least_connections that may not be connections yet."""
+        self.retries = Retries()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Renew the lock: in a forked child it may be held by a thread of the parent."""
+        self.lock = threading.RLock()  # re-entrant: a signal handler may open a connection at any moment
 
 
 Selector: TypeAlias = Callable[[Sequence[HostInfo], Weights, SelectorState], HostInfo]
-"""Chooses among hosts of which there is at least one; all of them may be unavailable."""
+"""Chooses among hosts of which there is at least one."""
 
 
 def choose_random(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
     """Choose with equal chances."""
-    return state.rng.choice(_reachable(hosts, "random"))
+    return state.rng.choice(hosts)
 
 
 def choose_round_robin(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:
-    """Choose in turn, in the order of addresses; a host of weight n has n turns in a row."""
-    in_order = sorted(_reachable(hosts, "round_robin"), key=lambda host: host.address)
-    last_turns = list(itertools.accumulate(weights.of(host) for host in in_order))
-    turn = next(state.turns) % last_turns[-1]
-    return next(host for host, last in zip(in_order, last_turns, strict=True) if turn < last)
+    """Choose the host whose last turn is longest ago, at first by address; one of weight n has n turns in a row.
+
+    So the choice is fair also among hosts that come and go, and among several sets of hosts of one cluster.
+    """
+
+    def last_turn(host: HostInfo) -> tuple[int, int]:
+        return state.turns.get(host.address, _NO_TURN)
+
+    in_order = sorted(hosts, key=lambda host: host.address)
+    with state.lock:
+        latest = max(in_order, key=last_turn)
+        _number, in_a_row = last_turn(latest)
+        goes_on = 0 < in_a_row < weights.of(latest)
+        chosen = latest if goes_on else min(in_order, key=lambda host: last_turn(host)[0])
+        state.turns[chosen.address] = next(state.numbers), in_a_row + 1 if goes_on else 1
+    return chosen
 
 
 def choose_weighted_random(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:
-    """Choose with chances by the user's weights; by the hosts' own weights when the user named no host."""
-    reachable = _reachable(hosts, "weighted_random")
-    chances = [weights.of(host) if weights.pairs else host.weight for host in reachable]
-    return state.rng.choices(reachable, chances)[0]
+    """Choose with chances by weight."""
+    return state.rng.choices(hosts, [_weight(host, weights) for host in hosts])[0]
 
 
-def choose_highest_weight(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
-    """Choose the host with the highest weight of its own, the first such in the order of addresses."""
-    return min(_reachable(hosts, "highest_weight"), key=lambda host: (-host.weight, host.address))
+def choose_highest_weight(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:
+    """Choose the host with the highest weight, by chance where several have it."""
+    return _one_of_least(hosts, lambda host: -_weight(host, weights), state)
+
+
+def choose_least_connections(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
+    """Choose the host to which this process has the fewest connections, by chance where several have as few.
+
+    Choices of the last moment count too: else all that choose at the same time would go to the same host.
+    """
+    connections = state.connections()
+    with state.lock:
+        now = state.clock()
+        while state.recent and state.recent[0][0] < now - _ON_ITS_WAY:
+            state.recent.popleft()
+        connections.update(address for _at, address in state.recent)
+        chosen = _one_of_least(hosts, lambda host: connections[host.address], state)
+        state.recent.append((now, chosen.address))
+    return chosen
+
+
+def choose_fastest_response(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
+    """Choose the host that answers in the shortest time; a random one while none is measured."""
+    times = {host: state.response_time(host.address) for host in hosts}
+    measured = {host: seconds for host, seconds in times.items() if seconds is not None}
+    return min(measured, key=measured.__getitem__) if measured else state.rng.choice(hosts)
 
 
 SELECTORS: Mapping[str, Selector] = MappingProxyType(
@@ -78,27 +129,17 @@ SELECTORS: Mapping[str, Selector] = MappingProxyType(
         "round_robin": choose_round_robin,
         "weighted_random": choose_weighted_random,
         "highest_weight": choose_highest_weight,
+        "least_connections": choose_least_connections,
+        "fastest_response": choose_fastest_response,
     }
 )
 
 
-def canonical(name: str) -> str:
-    """Return the one name in `SELECTORS` of a strategy written in any case and with dashes or underscores.
-
-    Raises `AwsWrapperError` for a strategy that does not exist.
-    """
-    strategy = name.strip().lower().replace("-", "_")
-    if strategy not in SELECTORS:
-        raise unknown("host selector strategy", name, SELECTORS)
-    return strategy
+def _weight(host: HostInfo, weights: Weights) -> int:
+    """By the user; where no host was named, the host's own."""
+    return weights.of(host) if weights.pairs else host.weight
 
 
-def find(name: str) -> Selector:
-    """Return the selector of a strategy, in any of its spellings; raises as `canonical` does."""
-    return SELECTORS[canonical(name)]
-
-
-def _reachable(hosts: Sequence[HostInfo], strategy: str) -> Sequence[HostInfo]:
-    if not hosts:
-        raise AwsWrapperError(f"No host to choose by strategy {strategy}: the list of hosts is empty.")
-    return [host for host in hosts if host.availability is HostAvailability.AVAILABLE] or hosts
+def _one_of_least(hosts: Sequence[HostInfo], measure: Callable[[HostInfo], Any], state: SelectorState) -> HostInfo:
+    least = min(map(measure, hosts))
+    return state.rng.choice([host for host in hosts if measure(host) == least])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,7 +47,8 @@ class TopologyStore:
 
     def mark_unavailable(self, address: str) -> None:
         """Note that a host did not answer; it counts as available again once it does."""
-        self._update(lambda old: old and mark_unavailable(old, address))
+        at = time.monotonic()
+        self._update(lambda old: old and mark_unavailable(old, address, at))
 
     def look(self, accept: Callable[[Topology], T | None]) -> T | None:
         """Return what `accept` finds in the current topology."""

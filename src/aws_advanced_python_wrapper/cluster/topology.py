@@ -105,10 +105,13 @@ def next_topology(old: Topology | None, seen: Observation) -> Topology:
     return _changed(old, hosts, verified_at, answers)
 
 
-def mark_unavailable(topology: Topology, wanted: str) -> Topology:
-    """Return ``topology`` with the host at this address unavailable, until it answers again."""
+def mark_unavailable(topology: Topology, wanted: str, at: float = 0.0) -> Topology:
+    """Return ``topology`` with the host at this address unavailable since monotonic time ``at``, until it answers."""
+    lost = HostAvailability.UNAVAILABLE
     hosts = tuple(
-        replace(host, availability=HostAvailability.UNAVAILABLE) if host.address == wanted else host
+        replace(host, availability=lost, unavailable_since=at)
+        if host.address == wanted and host.availability is not lost
+        else host
         for host in topology.hosts
     )
     if hosts == topology.hosts:
@@ -187,7 +190,8 @@ def _judged(host: HostInfo, writer: str | None, reporter: str, seen: Observation
         role = host.role
     if not answered:
         return replace(host, role=role)
-    return replace(host, role=role, availability=HostAvailability.AVAILABLE, host_id=host.host_id or seen.host_id)
+    host_id, available = host.host_id or seen.host_id, HostAvailability.AVAILABLE
+    return replace(host, role=role, availability=available, unavailable_since=None, host_id=host_id)
 
 
 def _stranger(wanted: str, seen: Observation) -> HostInfo:

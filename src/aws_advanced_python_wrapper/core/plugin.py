@@ -44,6 +44,11 @@ class SessionView(Protocol):
         ...
 
     @property
+    def plugin_codes(self) -> frozenset[str]:
+        """The codes of all plugins of the session."""
+        ...
+
+    @property
     def io(self) -> Io:
         """The one way to wait."""
         ...

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
 from aws_advanced_python_wrapper.core.search_log import SearchLog
+from aws_advanced_python_wrapper.core.selection import eligible_readers
 from aws_advanced_python_wrapper.core.waiting import place, wait_topology
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 # Seconds that an attempt to connect may take to a host that has just answered the monitor.
 _ATTEMPT_LIMIT = 10.0
 # Seconds that further readers have to answer after the first one, so that a choice is left to the strategy.
-_GATHERING = 0.03
+_GATHERING = 0.1
 # Seconds that readers have to answer before the writer serves in their place. That a host was lost or has just refused
 # does not shorten it: in a failover all instances restart, and a reader may be back a moment later.
 _PATIENCE_WITH_READERS = 1.0
@@ -79,14 +80,17 @@ class HostSearch:
     ) -> Opened:
         """Connect to one of the readers that answered after `since`, chosen by `select`.
 
-        With `or_writer` the writer serves where no reader has answered, and so does a reader that has become it.
+        With `or_writer` the writer serves where no reader has answered, or where all of them are too far behind it, and
+        so does a reader that has become it.
         """
         while True:
-            if not await self._readers(since, deadline, or_writer=or_writer):
-                raise self._none(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
-            await self.session.io.sleep(min(_GATHERING, deadline.remaining()))
+            with self.cluster.monitor.search(since):  # until they have gathered: each wait is but a part of it
+                if not await self._readers(since, deadline, or_writer=or_writer):
+                    raise self._none(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
+                await self._wait(since, deadline.bounded(_GATHERING), partial(_all_available, since=since))
             look = self.cluster.store.look
-            candidates = look(partial(_readers, since=since)) or (or_writer and look(partial(_anybody, since=since)))
+            choosable = partial(self._choosable, since=since, or_writer=or_writer)
+            candidates = look(choosable) or (or_writer and look(partial(_anybody, since=since)))
             opened = await self._attempt_one(candidates, select, deadline) if candidates else None
             if opened and (or_writer or opened.host.role is HostRole.READER):
                 return opened
@@ -101,13 +105,22 @@ class HostSearch:
             return await self.attempt(host, deadline.bounded(self.reader_limit)) if ours else None
 
     async def _readers(self, since: float, deadline: Deadline, *, or_writer: bool) -> Sequence[HostInfo] | None:
+        choosable = partial(self._choosable, since=since, or_writer=or_writer)
         if not or_writer:
-            return await self._wait(since, deadline, partial(_readers, since=since))
+            return await self._wait(since, deadline, choosable)
         patience = deadline.bounded(_PATIENCE_WITH_READERS)
         # The writer's standing connection answers first; a reader must be connected to before it can.
-        return await self._wait(since, patience, partial(_readers, since=since)) or await self._wait(
+        return await self._wait(since, patience, choosable) or await self._wait(
             since, deadline, partial(_anybody, since=since)
         )
+
+    def _choosable(self, topology: Topology, *, since: float, or_writer: bool) -> Sequence[HostInfo] | None:
+        """The readers that have answered; with `or_writer` the writer too where they are all too far behind it."""
+        answered = topology.seen_since(since)
+        readers = [host for host in answered if host.role is HostRole.READER]
+        if not or_writer or eligible_readers(self.session, readers):
+            return readers or None
+        return answered if 0 < len(readers) < len(answered) else None
 
     async def verified_writer(self, since: float, deadline: Deadline) -> HostInfo | None:
         """Wait until a host says after `since` that it is the writer; None past the deadline."""
@@ -174,8 +187,10 @@ def _writer(topology: Topology, *, since: float) -> HostInfo | None:
     return topology.writer if verified_at is not None and verified_at > since else None
 
 
-def _readers(topology: Topology, *, since: float) -> Sequence[HostInfo] | None:
-    return [host for host in topology.seen_since(since) if host.role is HostRole.READER] or None
+def _all_available(topology: Topology, *, since: float) -> bool | None:
+    answered = topology.seen_since(since)
+    expected = (host for host in topology.hosts if host.availability is HostAvailability.AVAILABLE)
+    return all(host in answered for host in expected) or None
 
 
 def _anybody(topology: Topology, *, since: float) -> Sequence[HostInfo] | None:

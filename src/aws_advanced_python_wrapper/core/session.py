@@ -83,6 +83,7 @@ class Session:
         self._era = CLUSTERS.era
         self._cursors: WeakCollection[Replaceable] = WeakCollection()
         self._lock = io.lock()
+        self.plugin_codes = frozenset(getattr(plugin, "code", plugin.__name__) for plugin in plugin_classes)
         self._credentials: Credentials | None = None
         self.state = SessionState(settings, adapter, io)
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.

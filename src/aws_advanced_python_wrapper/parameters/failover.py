@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_advanced_python_wrapper.converters import NUMBER, TEXT, TRUTH, Parameter, choice, optional
+from aws_advanced_python_wrapper.converters import NUMBER, TRUTH, Parameter, choice, optional
+from aws_advanced_python_wrapper.parameters.host_selection import STRATEGY, Strategy
 
 ENABLE_FAILOVER: Final[Parameter[bool]] = Parameter(
     "enable_failover", TRUTH, True, "failover", "Fail over at all; false: errors pass through as they are."
@@ -66,9 +67,9 @@ FAILOVER_READER_CONNECT_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
     above=0,
 )
 
-FAILOVER_READER_HOST_SELECTOR_STRATEGY: Final[Parameter[str]] = Parameter(
+FAILOVER_READER_HOST_SELECTOR_STRATEGY: Final[Parameter[Strategy]] = Parameter(
     "failover_reader_host_selector_strategy",
-    TEXT,
+    STRATEGY,
     "random",
     "failover",
     "How a failover chooses among readers.",
