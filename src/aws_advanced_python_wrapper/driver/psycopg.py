@@ -26,6 +26,8 @@ from aws_advanced_python_wrapper.driver.adapter import (
 from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
+from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession, encoding_of
+from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
@@ -69,16 +71,8 @@ _TRANSACTIONS = (psycopg.Transaction, psycopg.AsyncTransaction)
 
 _LENT_TO = "_connection_of_the_program"
 
-# What a user sets on a connection object. The private names, the same from psycopg 3.1 to 3.3, can be written in both
-# flavours and without the check that no transaction is open: the new connection has just been opened.
-_STATE = (
-    *("_autocommit", "_isolation_level", "_read_only", "_deferrable", "_adapters"),
-    *("_notice_handlers", "_notify_handlers", "row_factory", "cursor_factory", "server_cursor_factory"),
-    *("prepare_threshold", "prepared_max"),
-)
 
-
-class PsycopgAdapter(DriverAdapter):
+class PsycopgAdapter(PsycopgSession, DriverAdapter):
     """psycopg 3.1.12 and newer."""
 
     code = "psycopg"
@@ -129,7 +123,7 @@ class PsycopgAdapter(DriverAdapter):
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
         """Run a query through libpq itself: no cursor, no BEGIN, no adapters or row factory of the user's."""
         pgconn: pq.abc.PGconn = raw.pgconn
-        pgconn.send_query(sql.encode())
+        pgconn.send_query(sql.encode(encoding_of(raw)))
         while pgconn.flush():
             await self._wait(io, raw, deadline, writing=True)
             pgconn.consume_input()
@@ -152,6 +146,14 @@ class PsycopgAdapter(DriverAdapter):
         if not await io.wait_socket(raw.pgconn.socket, writing=writing, timeout=deadline.remaining()):
             self.abort(raw)
             raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time")
+
+    def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
+        """See `psycopg_waiting`."""
+        message = (
+            f"{address} has not answered for {seconds:g} s, the socket_timeout: the connection was given up. "
+            "Give a longer socket_timeout if statements may take that long."
+        )
+        WaitLimit(seconds, self.abort, functools.partial(self.error, QueryTimeoutError, message)).set_on(raw)
 
     def abort(self, raw: RawConnection) -> None:
         """Shut the socket down; libpq then sees the end of the stream."""
@@ -280,12 +282,6 @@ class PsycopgAdapter(DriverAdapter):
             drivers: Any = type(entered)
             entered.__class__ = _lent_class(drivers)
             vars(entered)[_LENT_TO] = connection
-
-    def copy_state(self, old: RawConnection, new: RawConnection) -> None:
-        """Copy transaction characteristics, factories, adapters and handlers."""
-        for name in _STATE:
-            setattr(new, name, getattr(old, name))
-        new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
