@@ -8,12 +8,14 @@ cursor itself.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.answers import StaleCursor
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.core.scopes import Block, ModeScope, TransactionScope
 from aws_advanced_python_wrapper.core.watched import watched_rows
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
@@ -92,7 +94,7 @@ class AwsWrapperConnection(ConnectionFacade):
     ) -> None:
         """Commit, or roll back after an error; then close unless a pool lent it. All as psycopg does."""
         if self.closed:
-            self._session.release()
+            run(self._session.give_up())
             return
         try:
             self.commit() if kind is None else self._roll_back_quietly()
@@ -112,11 +114,41 @@ class AwsWrapperConnection(ConnectionFacade):
         if self._lender is None:
             self.close()
 
+    # Where to work
+
+    def reader(self) -> Block:
+        """Return a block in which the connection is read-only, on a reader with the plugin `read_write_splitting`.
+
+        Where it ends, an open transaction is committed, or rolled back after an error, and the connection is again as
+        and where it was before. The block gives the connection to the program.
+        """
+        return Block(partial(self._mode, read_only=True))
+
+    def writer(self) -> Block:
+        """Return a block in which the connection is not read-only, on the writer; as `reader` otherwise."""
+        return Block(partial(self._mode, read_only=False))
+
+    def transaction(self, *args: Any, read_only: bool | None = None, **options: Any) -> Any:
+        """Return the driver's transaction block; with `read_only` on the host for it, whatever it was before and after.
+
+        Raises `ReadWriteSplittingError` as it begins, if a transaction of the other kind is open.
+        """
+        make = partial(self._block, "transaction", *args, **options)
+        if read_only is None:
+            return make()
+        return Block(lambda: TransactionScope(self._session, self._mode(read_only=read_only), make, read_only))
+
+    def _mode(self, *, read_only: bool) -> ModeScope:
+        return ModeScope(self._session, self, self._mark_read_only, read_only)
+
     # What users of this driver's relatives expect
 
     def set_read_only(self, value: bool | None) -> None:
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
         run(self._session.route(bool(value)))
+        self._mark_read_only(value)
+
+    def _mark_read_only(self, value: bool | None) -> None:
         self._session.call(self._session.raw.__setattr__, "read_only", value)
 
     def set_schema(self, schema: str | Sequence[str] | None) -> None:

@@ -34,7 +34,7 @@ TWIN_EXPORTS = {
 ONLY_ASYNCIO = {"register_shutdown_hook"}
 
 # psycopg has them not; the other drivers of this family, or PEP 249, do.
-NOT_PSYCOPGS = {"invalidate", "release_resources", "callproc", *READERS}
+NOT_PSYCOPGS = {"reader", "writer", "invalidate", "release_resources", "callproc", *READERS}
 
 
 def members(ours: type) -> set[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.opening import session_for
+from aws_advanced_python_wrapper.core.scopes import AsyncBlock, ModeScope, TransactionScope
 from aws_advanced_python_wrapper.core.watched_async import (
     AsyncFacade,
     StaleAsyncCursor,
@@ -100,7 +101,7 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
     ) -> None:
         """Commit, or roll back after an error; then close unless a pool lent it. All as psycopg does."""
         if self.closed:
-            self._session.release()
+            await self._session.give_up()
             return
         try:
             await (self.commit() if kind is None else self._roll_back_quietly())
@@ -120,6 +121,33 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         if self._lender is None:
             await self.close()
 
+    # Where to work
+
+    def reader(self) -> AsyncBlock:
+        """Return a block in which the connection is read-only, on a reader with the plugin `read_write_splitting`.
+
+        Where it ends, an open transaction is committed, or rolled back after an error, and the connection is again as
+        and where it was before. The block gives the connection to the program.
+        """
+        return AsyncBlock(partial(self._mode, read_only=True))
+
+    def writer(self) -> AsyncBlock:
+        """Return a block in which the connection is not read-only, on the writer; as `reader` otherwise."""
+        return AsyncBlock(partial(self._mode, read_only=False))
+
+    def transaction(self, *args: Any, read_only: bool | None = None, **options: Any) -> Any:
+        """Return the driver's transaction block; with `read_only` on the host for it, whatever it was before and after.
+
+        Raises `ReadWriteSplittingError` as it begins, if a transaction of the other kind is open.
+        """
+        make = partial(self._block, "transaction", *args, **options)
+        if read_only is None:
+            return make()
+        return AsyncBlock(lambda: TransactionScope(self._session, self._mode(read_only=read_only), make, read_only))
+
+    def _mode(self, *, read_only: bool) -> ModeScope:
+        return ModeScope(self._session, self, self._mark_read_only, read_only)
+
     # What users of this driver's relatives expect
 
     async def get_read_only(self) -> bool | None:
@@ -130,6 +158,9 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
     async def set_read_only(self, value: bool | None) -> None:
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
         await self._session.route(bool(value))
+        await self._mark_read_only(value)
+
+    async def _mark_read_only(self, value: bool | None) -> None:
         await self._session.acall(self._session.raw.set_read_only, value)
 
     async def set_schema(self, schema: str | Sequence[str] | None) -> None:
