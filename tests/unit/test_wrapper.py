@@ -113,6 +113,8 @@ def test_plugins_can_be_reached(connection: Any) -> None:
 )
 def test_what_we_name_takes_what_psycopg_takes(ours: type, drivers: type) -> None:
     ours_alone = {
+        "reader",
+        "writer",
         "set_schema",
         "set_role",
         "connect",
