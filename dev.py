@@ -31,16 +31,9 @@ FIRST_PYTHON_WITHOUT_IT = (3, 13)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
-    test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
-    test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
-    commands.add_parser("docs", help="build the documentation")
-    commands.add_parser("psycopg-suite", help="compare psycopg's own tests, also --help", add_help=False)
-    options, arguments = parser.parse_known_args()
+    options, arguments = parser().parse_known_args()
     if sys.version_info < (3, 10):
-        parser.error(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
+        sys.exit(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     install(VENV, development_requirements())
     if options.command == "demo":
         return run_demo(arguments)
@@ -49,6 +42,17 @@ def main() -> int:
     if options.command == "psycopg-suite":
         return run([python(VENV), "-m", "psycopg_suite", *arguments], PYTHONPATH=str(ROOT / "tests"))
     return run_checks(fast=options.fast, arguments=arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = made.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
+    test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
+    test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
+    commands.add_parser("docs", help="build the documentation")
+    commands.add_parser("psycopg-suite", help="compare psycopg's own tests, also --help", add_help=False)
+    return made
 
 
 def install(folder: Path, requirements: Sequence[str]) -> None:

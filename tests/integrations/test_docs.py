@@ -1,42 +1,25 @@
-"""What the documentation shows is true: its examples run, its commands and parameters exist, its links lead somewhere.
-
-An example that cannot run against the local cluster has the comment `<!-- not run: reason -->` on the line before it.
-"""
+"""What the documentation tells is true: its parameters, plugins and methods exist, its links lead somewhere."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
-import sys
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.cluster.selectors import SELECTORS
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.local import LocalCluster
-from aws_advanced_python_wrapper.local.command import parser
 from aws_advanced_python_wrapper.local.instance import ProxyControls
 from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
+from support.pages import PAGES, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-EXAMPLE = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
-)
-ADDRESS = re.compile(r'"host=\S+\.rds\.amazonaws\.com [^"]*"')
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 PARAMETER = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
 TABLE = re.compile(r"^\| parameter \| default \|.*\n((?:\|.*\n)+)", re.MULTILINE)
@@ -46,80 +29,8 @@ FROM_OTHER_VALUES = {"by endpoint", "from the endpoint", "by asking", "by the co
 ONLY_IF_GIVEN = "none"
 
 
-class Example(NamedTuple):
-    place: str
-    code: str
-    reason: str | None
-
-
-def examples() -> Iterator[Example]:
-    for page in PAGES:
-        text = page.read_text()
-        for found in EXAMPLE.finditer(text):
-            line = text.count("\n", 0, found.start("code")) + 1
-            yield Example(f"{page.name}:{line}", found["code"], found["reason"])
-
-
-def the_example(beginning: str) -> str:
-    """Return the one example that has this line in it."""
-    (code,) = [example.code for example in examples() if beginning in example.code]
-    return code
-
-
 def section(page: str, title: str) -> str:
     return (ROOT / "docs" / page).read_text().partition(f"## {title}\n")[2].partition("\n## ")[0]
-
-
-@pytest.fixture
-def orders(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
-    """Return the cluster, with the empty table of the examples."""
-    with psycopg.connect(healthy_aurora_postgresql.conninfo(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS orders (number int PRIMARY KEY)")
-        connection.execute("TRUNCATE orders")
-    return healthy_aurora_postgresql
-
-
-@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.place)
-def test_an_example_runs(example: Example, orders: LocalCluster, tmp_path: Path) -> None:
-    if example.reason:
-        pytest.skip(example.reason)
-    code = ADDRESS.sub(lambda _: repr(orders.conninfo()), example.code)
-    assert ".rds.amazonaws.com" not in ADDRESS.sub("", example.code), "an address that is not understood"
-    program = tmp_path / "test_example.py"
-    program.write_text(code)
-    pytest_options = ["-m", "pytest", "-p", "no:cacheprovider"] if "def test_" in code else []
-    done = subprocess.run(
-        [sys.executable, *pytest_options, str(program)], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("autocommit", [True, False])
-def test_the_retry_does_the_work_once(orders: LocalCluster, autocommit: bool) -> None:
-    names: dict[str, Any] = {}
-    exec(the_example("def run(connection, work):"), names)  # noqa: S102 - our own page
-
-    class Order:
-        failovers = 0
-
-        def __call__(self, connection: AwsWrapperConnection) -> None:
-            connection.execute("INSERT INTO orders VALUES (42)")
-            if self.failovers < 2:
-                self.failovers += 1
-                orders.failover(wait="all")
-            connection.execute("SELECT 1")
-
-        def is_done(self, connection: AwsWrapperConnection) -> bool:
-            return bool(connection.execute("SELECT FROM orders WHERE number = 42").rowcount)
-
-    with closing(connect(orders, autocommit=autocommit)) as connection:
-        names["run"](connection, Order())
-    with orders.connect_directly(orders.writer) as direct:
-        assert direct.execute("SELECT number FROM orders").fetchall() == [(42,)]
-
-
-def connect(cluster: LocalCluster, *, autocommit: bool = True) -> AwsWrapperConnection:
-    return AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=autocommit)
 
 
 def parameters_shown(page: str) -> list[tuple[str, str]]:
@@ -163,13 +74,6 @@ def test_the_plugins_exist_under_all_their_names() -> None:
         for name in (code, *re.findall(r"`(\w+)`", others)):
             assert [plugin.code for plugin in plugin_classes([name], sort=True)] == [code]
     assert f"you get `{','.join(PLUGINS.default)}`" in page
-
-
-def test_the_commands_exist() -> None:
-    lines = re.findall(r"^\$ aws-driver-local (.*)", (ROOT / "docs" / "local-cluster.md").read_text(), re.MULTILINE)
-    assert len(lines) > 3
-    for line in lines:
-        assert callable(parser().parse_args(shlex.split(line, comments=True)).run), line
 
 
 def test_the_methods_of_the_local_cluster_exist() -> None:
