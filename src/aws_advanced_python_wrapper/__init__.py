@@ -54,9 +54,8 @@ from aws_advanced_python_wrapper.pep249 import (
     paramstyle,
     threadsafety,
 )
+from aws_advanced_python_wrapper.version import __version__
 from aws_advanced_python_wrapper.wrapper import AwsWrapperConnection, AwsWrapperCursor
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BINARY",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import socket
 import weakref
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aws_advanced_python_wrapper.core.io import Event
 
@@ -57,6 +58,11 @@ class AsyncioIo:
             loop.remove_reader(descriptor)
             if writing:
                 loop.remove_writer(descriptor)
+
+    async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
+        """Have the loop ask, in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
 
     def event(self) -> Event:
         """Return an event that any thread may set for the running loop."""

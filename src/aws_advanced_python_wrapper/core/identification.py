@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
-from aws_advanced_python_wrapper.cluster.endpoint import InstancePattern
+from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, InstancePattern, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.database.detection import detect, named
@@ -24,8 +26,7 @@ from aws_advanced_python_wrapper.parameters.topology import (
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
-    from aws_advanced_python_wrapper.cluster.host import HostRole
-    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Member
+    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Identity, Member
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
@@ -46,8 +47,13 @@ class Locator:
         self._port = settings.port or adapter.default_port
         self._address = address(endpoint.host, self._port)
         self.cluster: Cluster | None = CLUSTERS.find(self._cluster_name, self._address)
-        code = settings[WRAPPER_DIALECT] or CLUSTERS.dialect_code(self._address)
+        code = settings[WRAPPER_DIALECT] or CLUSTERS.dialect_code(self._dialect_key)
         self._dialect: Dialect | None = named(code) if code else None
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """What the server speaks; None until a connection has told it."""
+        return self._dialect
 
     async def identify(self, io: DriverIo, raw: RawConnection, host: HostInfo, limit: Deadline) -> HostInfo:
         """Ask the server of a fresh connection who it is, tell its cluster, and return the host as a member of it.
@@ -58,50 +64,93 @@ class Locator:
         ask: Ask = partial(self._adapter.query, io, raw, deadline=deadline)
         dialect = self._dialect = self._dialect or await self._detect(ask)
         if not dialect.knows_cluster:
+            self.cluster = None  # whatever other users, who are granted more, have been told at this address
             return host
         at = time.monotonic()
-        host_id, role = await dialect.identify(ask)
-        cluster = self.cluster
+        me = await dialect.identify(ask)
+        if me.host_id is None:
+            return replace(host, role=me.role)
+        cluster, pattern = self.cluster, self._instance_pattern(me)
         members: tuple[Member, ...] = ()
-        if cluster is None or not self._is_of(cluster, host_id):
+        if cluster is None or not cluster.knows(me.host_id) or not self._fits(cluster, pattern):
             members = await dialect.members(ask)
-            cluster = self.cluster = self._settle(dialect, host_id, role, members, at)
-        observation = cluster.observation(host_id, role, members, at)
+            new = Cluster(pattern or await self._pattern_by_dns(io), self._port, self._pace, dialect)
+            await self._check_pattern(io, new, me.host_id)
+            cluster = self.cluster = self._settle(new, me, members, at)
+        observation = cluster.observation(me.host_id, me.role, members, at)
         found = cluster.store.publish(observation).find(observation.address)
         # A host that has just joined, or is about to leave, may be missing in its own table: it is no worse for it.
-        return found or HostInfo(cluster.pattern.host(host_id), cluster.port, role, host_id=host_id)
+        return found or HostInfo(cluster.pattern.host(me.host_id), cluster.port, me.role, host_id=me.host_id)
 
     async def _detect(self, ask: Ask) -> Dialect:
         dialect = await detect(self._adapter.code, ask)
-        CLUSTERS.note_dialect_code(self._address, dialect.code)
+        CLUSTERS.note_dialect_code(self._dialect_key, dialect.code)
         logger.debug("%s speaks %s", self._address, dialect.code)
+        if self._endpoint.is_cluster and not dialect.knows_cluster:
+            logger.warning(
+                "%s is the endpoint of a cluster, but its server names no members of one to user %r: there is no "
+                "failover. On a Multi-AZ DB cluster: CREATE EXTENSION rds_tools, and grant USAGE on its schema",
+                self._address,
+                self._settings.user,
+            )
         return dialect
 
-    def _is_of(self, cluster: Cluster, host_id: str) -> bool:
-        pattern = self._instance_pattern
-        return cluster.knows(host_id) and pattern in (None, cluster.pattern)
+    @property
+    def _dialect_key(self) -> str:
+        # What a server is, users find out by what they may ask it.
+        return f"{self._settings.user or ''}@{self._address}"
 
-    def _settle(
-        self, dialect: Dialect, host_id: str, role: HostRole, members: tuple[Member, ...], at: float
-    ) -> Cluster:
-        pattern = self._instance_pattern
+    def _fits(self, cluster: Cluster, pattern: InstancePattern | None) -> bool:
+        """Tell whether the hosts of a cluster are called as this connection needs it (None: as they may)."""
         if pattern is None:
-            raise AwsWrapperError(
-                f"host {self._endpoint.host!r} leads to a cluster, but does not tell how the cluster's instances are "
-                "called. Set cluster_instance_host_pattern to the host name of an instance with a question mark in "
-                "place of its identifier, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com'"
-            )
-        new = Cluster(pattern, self._port, self._pace, dialect)
-        seen = new.observation(host_id, role, members, at)
+            return True
+        return (cluster.pattern.template, cluster.port) == (pattern.template, pattern.port or self._port)
+
+    def _settle(self, new: Cluster, me: Identity, members: tuple[Member, ...], at: float) -> Cluster:
+        seen = new.observation(str(me.host_id), me.role, members, at)
         # Of several connections that meet a cluster at once, one settles it and the others find it by its members.
         new.store.publish(seen)
         return CLUSTERS.settle(self._cluster_name, [seen.address, *(row.address for row in seen.rows)], new)
 
-    @property
-    def _instance_pattern(self) -> InstancePattern | None:
-        """How instance names become host names: as the user says, or as the endpoint's own domain does."""
+    def _instance_pattern(self, me: Identity) -> InstancePattern | None:
+        """How instance names become host names: as the user says, or the endpoint's own domain, or the instance."""
         text = self._settings[CLUSTER_INSTANCE_HOST_PATTERN] or self._endpoint.instance_pattern
-        return InstancePattern.parse(text) if text else None
+        if text:
+            return InstancePattern.parse(text)
+        if me.endpoint is None:
+            return None
+        return InstancePattern(f"?.{me.endpoint.partition('.')[2]}", None if me.port == self._port else me.port)
+
+    async def _pattern_by_dns(self, io: DriverIo) -> InstancePattern:
+        """Where the host is a custom domain: as the domain of the RDS endpoint behind it.
+
+        An alias tells no more of it: DNS leads on from the endpoint of a cluster to that of an instance.
+        """
+        host = self._endpoint.host
+        with contextlib.suppress(LookupError):
+            if self._endpoint.type is EndpointType.OTHER and not host.startswith("/"):
+                text = analyse(await self._adapter.canonical_name(io, host)).instance_pattern
+                if text:
+                    return InstancePattern.parse(text)
+        raise AwsWrapperError(
+            f"host {host!r} leads to a cluster, but does not tell how the cluster's instances are "
+            "called. Set cluster_instance_host_pattern to the host name of an instance with a question mark in "
+            "place of its identifier, for example '?.c1x2y3z4abcd.us-east-2.rds.amazonaws.com'"
+        )
+
+    async def _check_pattern(self, io: DriverIo, new: Cluster, host_id: str) -> None:
+        """Refuse a pattern of the user's that makes names which do not exist: a failover would find nobody."""
+        text = self._settings[CLUSTER_INSTANCE_HOST_PATTERN]
+        if not text:
+            return
+        try:
+            await self._adapter.canonical_name(io, new.pattern.host(host_id))
+        except LookupError as error:
+            raise AwsWrapperError(
+                f"cluster_instance_host_pattern: with '{text}' instance {host_id!r} of the cluster behind host "
+                f"{self._endpoint.host!r} is called {new.pattern.host(host_id)!r}, and {error}. Give the host name of "
+                "an instance with a question mark in place of its identifier"
+            ) from None
 
     @property
     def _cluster_name(self) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -55,6 +56,10 @@ class Io(Protocol):
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
+        ...
+
+    async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
+        """Return what `socket.getaddrinfo` does, with the canonical name."""
         ...
 
     def event(self) -> Event:
@@ -100,6 +105,10 @@ class BlockingIo:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN | (select.POLLOUT if writing else 0))
         return bool(poll.poll(min(timeout * 1000, _LONGEST_POLL)))
+
+    async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
+        """Block this thread for the resolver."""
+        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
 
     def event(self) -> Event:
         """Return an event between threads."""

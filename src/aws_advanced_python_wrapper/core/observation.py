@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.monitor import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters.catalogue import TOPOLOGY_MONITORING
@@ -45,7 +46,7 @@ class MonitorCredentials:
         try:
             raw = run(self._adapter.open(BlockingIo(), arguments))
         except self._adapter.errors.Error as error:
-            if self._adapter.classify(error) is ErrorKind.NETWORK:
+            if classify_opening(self._adapter, self._cluster.dialect, error) is ErrorKind.NETWORK:
                 raise
             raise RefusedError(f"{host.address} refuses user {self._settings.user!r}: {error}") from error
         timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
@@ -69,9 +70,11 @@ class HostObserver:
         deadline = Deadline.after(self._timeout)
         ask: Ask = partial(self._adapter.query, BlockingIo(), self._raw, deadline=deadline)
         at = time.monotonic()
-        host_id, role = await self._cluster.dialect.identify(ask)
+        me = await self._cluster.dialect.identify(ask)
+        if me.host_id is None:
+            raise LookupError("the host does not find itself in its own table of the cluster")
         members = await self._cluster.dialect.members(ask)
-        return self._cluster.observation(host_id, role, members, at)
+        return self._cluster.observation(me.host_id, me.role, members, at)
 
     def close(self) -> None:
         """End the connection without waiting for the host."""

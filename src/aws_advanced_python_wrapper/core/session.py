@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -232,7 +233,7 @@ class Session:
 
     def classify(self, error: BaseException) -> ErrorKind:
         """Tell what an error means that was raised while a connection was being opened."""
-        return self.adapter.classify(error)
+        return classify_opening(self.adapter, self._locator.dialect if self._locator else None, error)
 
     async def switch(self, opened: Opened, reason: str) -> None:
         """Go on with another connection: state moves over, the old connection and its cursors end.

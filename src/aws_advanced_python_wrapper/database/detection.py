@@ -5,33 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.converters import unknown
-from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, PG, RDS_PG
+from aws_advanced_python_wrapper.database import postgresql
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in (PG, RDS_PG, AURORA_PG)}
+DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in postgresql.DIALECTS}
 
-# Driver code -> dialects in the order they are tried; the last one fits any server of the engine.
-_CANDIDATES = {"psycopg": (AURORA_PG, RDS_PG, PG)}
+_ALIASES = {"rds-multi-az-pg-cluster": "multi-az-pg"}
+
+# Driver code -> how the servers of its engine are told apart.
+_DETECTION = {"psycopg": postgresql.detect}
 
 
 def named(code: str) -> Dialect:
-    """Return the dialect that `wrapper_dialect` names; raises AwsWrapperError for an unknown code."""
-    if code not in DIALECTS:
+    """Return the dialect that `wrapper_dialect` names, in any case and with dashes or underscores.
+
+    Raises AwsWrapperError for an unknown code.
+    """
+    folded = code.strip().lower().replace("_", "-")
+    folded = _ALIASES.get(folded, folded)
+    if folded not in DIALECTS:
         raise unknown("database dialect", code, DIALECTS)
-    return DIALECTS[code]
+    return DIALECTS[folded]
 
 
 async def detect(driver_code: str, ask: Ask) -> Dialect:
-    """Ask a server which deployment it is, most particular first."""
-    candidates = _CANDIDATES[driver_code]
-    for dialect in candidates:
-        if dialect.probe_sql is None or await _is_true(ask, dialect.probe_sql):
-            return dialect
-    return candidates[-1]
-
-
-async def _is_true(ask: Ask, sql: str) -> bool:
-    rows = await ask(sql)
-    return bool(rows) and rows[0][0] == "t"
+    """Ask a server which deployment it is."""
+    return await _DETECTION[driver_code](ask)

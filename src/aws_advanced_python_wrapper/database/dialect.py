@@ -14,6 +14,18 @@ Ask: TypeAlias = Callable[[str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What a host says of itself."""
+
+    host_id: str | None
+    """None where it does not find itself in its own table of the cluster."""
+    role: HostRole
+    endpoint: str | None = None
+    """The host name of its instance endpoint, where the deployment tells it."""
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One line of a host's own table of its cluster."""
 
@@ -28,28 +40,30 @@ class Member:
 class Dialect:
     """The SQL of one engine and deployment. Every name in it is qualified: the user's `search_path` has no say.
 
-    `identity_sql` returns one row (instance identifier, is it a reader: "t"/"f"); `members_sql` returns a row for each
-    member (identifier, is it the writer, lag in ms, last update in seconds since the epoch). Both are None for a
-    database that knows no cluster.
+    `identity_sql` returns one row (instance identifier, is it a reader: "t"/"f"; then, where the deployment tells
+    them, host name and port of its endpoint); `members_sql` returns a row for each member (identifier, is it the
+    writer, lag in ms, last update in seconds since the epoch). Both are None for a database that knows no cluster.
     """
 
     code: str
-    probe_sql: str | None
-    """Returns one true value on a server of this deployment; None for the engine's fall-back."""
     identity_sql: str | None = None
     members_sql: str | None = None
+    turns_users_away: bool = False
+    """Whether a server that is about to restart refuses users who may log in a moment later."""
 
     @property
     def knows_cluster(self) -> bool:
         """Whether hosts of this deployment can name the members of their cluster."""
         return self.members_sql is not None
 
-    async def identify(self, ask: Ask) -> tuple[str, HostRole]:
+    async def identify(self, ask: Ask) -> Identity:
         """Ask a host who it is and which role it has now."""
         if self.identity_sql is None:
             raise LookupError(f"{self.code} has no notion of instances")
-        ((host_id, is_reader),) = await ask(self.identity_sql)
-        return str(host_id), HostRole.READER if is_reader == "t" else HostRole.WRITER
+        ((host_id, is_reader, *endpoint),) = await ask(self.identity_sql)
+        host, port = endpoint or (None, None)
+        role = HostRole.READER if is_reader == "t" else HostRole.WRITER
+        return Identity(host_id, role, host, None if port is None else int(port))
 
     async def members(self, ask: Ask) -> tuple[Member, ...]:
         """Ask a host for its own view of the cluster, which may be older than the truth."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -23,6 +24,8 @@ RawCursor: TypeAlias = Any  # a cursor of the wrapped driver
 Rows: TypeAlias = Sequence[tuple[str | None, ...]]
 
 E = TypeVar("E", bound=Error)
+
+_NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_NODATA)
 
 
 class ErrorKind(Enum):
@@ -47,6 +50,10 @@ class DriverIo(Protocol):
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
+        ...
+
+    async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
+        """Return what `socket.getaddrinfo` does, with the canonical name."""
         ...
 
 
@@ -158,6 +165,19 @@ class DriverAdapter(SessionStateAccess):
         """Open a connection; raises whatever the driver raises, untouched."""
         return await io.call(self.connect, **arguments)
 
+    async def canonical_name(self, io: DriverIo, host: str) -> str:
+        """Return the name that stands behind `host` in DNS in the end: another one if it is an alias, else `host`.
+
+        Raises LookupError if there is no such host. A resolver that fails for now tells nothing: `host` it is.
+        """
+        try:
+            found = await io.resolve(host)
+        except socket.gaierror as error:
+            if error.errno in _NO_SUCH_HOST:
+                raise LookupError(f"there is no host {host!r}") from error
+            return host
+        return str(found[0][3]) or host
+
     @abstractmethod
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
         """Run one of our own queries outside the user's transaction and cursors, within the deadline.
@@ -261,6 +281,11 @@ class DriverAdapter(SessionStateAccess):
         for name in vars(old).keys() - vars(new).keys():
             setattr(new, name, getattr(old, name))
             delattr(old, name)
+
+    def is_wrong_password(self, error: BaseException) -> bool:
+        """Tell, of an error that was classified as LOGIN, whether the server has refused the password."""
+        del error
+        return True
 
     @abstractmethod
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:

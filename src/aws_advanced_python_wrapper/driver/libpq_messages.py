@@ -18,6 +18,9 @@ LOGIN_REFUSED = re.compile(
     r"|rejected OAuth bearer token"
 )
 
+# SQLSTATE 28P01; all other refusals have 28000.
+WRONG_PASSWORD = re.compile("password authentication failed|no password supplied")
+
 _REFUSED_BY_THE_SERVER = (
     r'database ".*" (does not exist|is not currently accepting connections)',
     r"permission denied for database",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
-from aws_advanced_python_wrapper.driver.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD
+from aws_advanced_python_wrapper.driver.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD, WRONG_PASSWORD
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 
 # PostgreSQL documentation, appendix A: connection exceptions; the server is shutting down, has crashed, is not up yet.
@@ -17,6 +17,7 @@ _ENDED_FOR_GOOD = ("28", "57P04", "3D000", "55000")
 
 _READ_ONLY_STATE = "25006"
 _LOGIN_CLASS = "28"
+_INVALID_PASSWORD = "28P01"  # noqa: S105 - an SQLSTATE
 
 
 def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind:
@@ -34,6 +35,12 @@ def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind
     if isinstance(error, psycopg.OperationalError):
         return _by_text(str(error)) if connection_lost else ErrorKind.OTHER
     return ErrorKind.OTHER
+
+
+def is_wrong_password(error: BaseException) -> bool:
+    """Tell, of an error of kind LOGIN, whether the password was refused and not the user."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return state == _INVALID_PASSWORD or bool(WRONG_PASSWORD.search(str(error)))
 
 
 def _by_state(state: str, severity: str | None, *, connection_lost: bool) -> ErrorKind:

@@ -24,7 +24,7 @@ from aws_advanced_python_wrapper.driver.adapter import (
     TransactionSource,
 )
 from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
-from aws_advanced_python_wrapper.driver.postgresql_errors import classify
+from aws_advanced_python_wrapper.driver.postgresql_errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession, encoding_of
 from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
@@ -282,6 +282,10 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             drivers: Any = type(entered)
             entered.__class__ = _lent_class(drivers)
             vars(entered)[_LENT_TO] = connection
+
+    def is_wrong_password(self, error: BaseException) -> bool:
+        """See `postgresql_errors`."""
+        return is_wrong_password(error)
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""

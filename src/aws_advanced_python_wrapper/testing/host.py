@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, RDS_PG
+from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, TRAITS_SQL
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.testing.connection import FakeConnection
@@ -66,10 +66,8 @@ class FakeHost:
 
     def answer(self, sql: str) -> Rows:
         """Return the rows of a statement."""
-        if sql == AURORA_PG.probe_sql:
-            return [("t" if self.cluster.aurora else "f",)]
-        if sql == RDS_PG.probe_sql:
-            return []
+        if sql == TRAITS_SQL:
+            return [("aurora_stat_utils" if self.cluster.aurora else None, "f")]
         if sql == AURORA_PG.identity_sql:
             return [(self.host_id, "f" if self.is_writer else "t")]
         if sql == AURORA_PG.members_sql:

@@ -24,6 +24,8 @@ class FakeNetwork:
     """Names, and the hosts behind them; its `connect` and `aconnect` are the connect functions of the driver."""
 
     names: dict[str, FakeHost] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Name -> the name for which it is an alias in DNS; both lead to the same host."""
     refused_users: set[str] = field(default_factory=set)
     faults: dict[str, BaseException] = field(default_factory=dict)
     """Statement -> what its next execution raises."""
