@@ -27,7 +27,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_preserve_defaults = True
 # In signatures: types of the inside, which have no page, and those of other libraries, whose pages are elsewhere.
-nitpick_ignore_regex = [("py:class", r"\w+|(pathlib|psycopg|aws_advanced_python_wrapper\.local\.proxy)\..*")]
+nitpick_ignore_regex = [("py:class", r"\w+|(pathlib|psycopg|aws_advanced_python_wrapper\.(core|local\.proxy))\..*")]
 
 html_theme = "furo"
 html_title = project
