@@ -6,6 +6,8 @@ whose hooks are plain functions, for programs without asyncio.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin
 from aws_advanced_python_wrapper.core.plugin import (
@@ -20,6 +22,11 @@ from aws_advanced_python_wrapper.core.plugin import (
 )
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.core.facades import ConnectionFacade
+
+P = TypeVar("P", bound="Plugin | BlockingPlugin")
+
 __all__ = [
     "BlockingPlugin",
     "CallNext",
@@ -33,4 +40,17 @@ __all__ = [
     "Plugin",
     "SessionView",
     "method_name",
+    "plugin_of",
 ]
+
+
+def plugin_of(connection: ConnectionFacade, plugin_class: type[P]) -> P:
+    """Return the plugin of a class that serves a connection.
+
+    Raises:
+        LookupError: the connection was opened without such a plugin.
+    """
+    plugin = connection._unwrap(plugin_class)  # noqa: SLF001
+    if plugin is None:
+        raise LookupError(f"{connection!r} has no plugin {plugin_class.__name__}: name it in plugins")
+    return plugin

@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFac
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.scopes import Block, ModeScope, TransactionScope
-from aws_advanced_python_wrapper.core.watched import watched_rows
+from aws_advanced_python_wrapper.core.watched import On, setter, watched_rows
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
@@ -149,7 +149,7 @@ class AwsWrapperConnection(ConnectionFacade):
         self._mark_read_only(value)
 
     def _mark_read_only(self, value: bool | None) -> None:
-        self._session.call(self._session.raw.__setattr__, "read_only", value)
+        self._session.call(setter(self._session.raw, "read_only"), value)
 
     def set_schema(self, schema: str | Sequence[str] | None) -> None:
         """Have tables named without schema looked up in this one, or in several in turn; None: in the default ones.
@@ -158,12 +158,12 @@ class AwsWrapperConnection(ConnectionFacade):
         transaction is open.
         """
         session = self._session
-        session.call(lambda: run(session.state.set_schema(session.raw, schema)))
+        session.call(On(session.raw, lambda: run(session.state.set_schema(session.raw, schema)), "set_schema"))
 
     def set_role(self, role: str | None) -> None:
         """Go on with the rights of another role; None: with those that the session began with. As `set_schema`."""
         session = self._session
-        session.call(lambda: run(session.state.set_role(session.raw, role)))
+        session.call(On(session.raw, lambda: run(session.state.set_role(session.raw, role)), "set_role"))
 
     def set_autocommit(self, value: bool) -> None:
         """Set whether each statement is its own transaction."""
@@ -182,7 +182,7 @@ class AwsWrapperConnection(ConnectionFacade):
         if name == "read_only":
             self.set_read_only(value)
         elif name in session.adapter.setters:
-            session.call(session.raw.__setattr__, name, value)
+            session.call(setter(session.raw, name), value)
         else:
             setattr(session.raw, name, value)
 

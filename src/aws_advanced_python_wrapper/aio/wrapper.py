@@ -14,6 +14,7 @@ from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.scopes import AsyncBlock, ModeScope, TransactionScope
+from aws_advanced_python_wrapper.core.watched import On
 from aws_advanced_python_wrapper.core.watched_async import (
     AsyncFacade,
     StaleAsyncCursor,
@@ -170,12 +171,12 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         transaction is open.
         """
         session = self._session
-        await session.acall(lambda: session.state.set_schema(session.raw, schema))
+        await session.acall(On(session.raw, lambda: session.state.set_schema(session.raw, schema), "set_schema"))
 
     async def set_role(self, role: str | None) -> None:
         """Go on with the rights of another role; None: with those that the session began with. As `set_schema`."""
         session = self._session
-        await session.acall(lambda: session.state.set_role(session.raw, role))
+        await session.acall(On(session.raw, lambda: session.state.set_role(session.raw, role), "set_role"))
 
     async def get_autocommit(self) -> bool:
         """Return whether each statement is its own transaction. No I/O."""

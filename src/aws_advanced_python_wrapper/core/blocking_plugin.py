@@ -44,8 +44,13 @@ class BlockingPlugin(BasePlugin):
     def on_error(self, failure: Failure) -> None:
         """Deal with a driver error of a call. To return is to have the program see the error as it is."""
 
+    def open(self, host: HostInfo) -> Opened:
+        """Open a connection to a host through the plugins behind this one."""
+        this: Any = self  # what `as_plugin` has made of it
+        return run(self.session.open(host, below=this))
+
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run one of the session's coroutines to its end, as in `self.wait(self.session.open(host, below=self))`."""
+        """Run one of the session's coroutines to its end, as in `self.wait(self.session.switch(opened, reason))`."""
         return run(coroutine)
 
 

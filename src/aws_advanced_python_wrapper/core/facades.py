@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from aws_advanced_python_wrapper.core.answers import Facade, answering_for
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.core.session import Session
     from aws_advanced_python_wrapper.driver.adapter import RawConnection, RawCursor
+
+T = TypeVar("T")
 
 _ROWS = ("fetchone", "fetchmany", "fetchall")
 
@@ -51,7 +52,7 @@ class ConnectionFacade(Facade):
         """Ask the server, from any thread, to end the statement that is running; blocks meanwhile in both flavours."""
         self._session.adapter.cancel(self._session.raw)
 
-    def _unwrap(self, plugin_class: type[Plugin]) -> Plugin | None:
+    def _unwrap(self, plugin_class: type[T]) -> T | None:
         return next((plugin for plugin in self._session.plugins if isinstance(plugin, plugin_class)), None)
 
     @property

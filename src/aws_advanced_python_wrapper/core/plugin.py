@@ -239,11 +239,10 @@ def method_name(function: Callable[..., Any]) -> str:
     own class names the object, as in `Transaction.__enter__` or `Copy.read`; and it is `Connection.__next__` where rows
     come one by one.
     """
-    called = getattr(function, "__wrapped__", function)
-    owner = getattr(called, "__self__", None)
+    owner = getattr(getattr(function, "__wrapped__", None), "__self__", None)
     if owner is None:
         owner = getattr(function, "__self__", None)
-    return f"{_kind(owner)}.{getattr(called, '__name__', '__next__')}"
+    return f"{_kind(owner)}.{getattr(function, '__name__', '')}"
 
 
 def _kind(owner: object) -> str:

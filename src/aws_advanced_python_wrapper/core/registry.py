@@ -28,6 +28,9 @@ _HOST_MONITORING = "aws_advanced_python_wrapper.host_monitoring_plugin:HostMonit
 
 _BUILT_IN = {
     "aurora_connection_tracker": _TRACKER,
+    "connect_time": "aws_advanced_python_wrapper.connect_time_plugin:ConnectTimePlugin",
+    "dev": "aws_advanced_python_wrapper.developer_plugin:DeveloperPlugin",
+    "execute_time": "aws_advanced_python_wrapper.execute_time_plugin:ExecuteTimePlugin",
     "failover": _FAILOVER,
     "failover_v2": _FAILOVER,
     "failover2": _FAILOVER,

@@ -46,7 +46,7 @@ def watched_rows(
     session: Session, rows: Iterator[Any], ours: Callable[[Any], Any] = lambda row: row
 ) -> Generator[Any, None, None]:
     """Return an iterator that gets each row in a call of the session's, passed through `ours`."""
-    return _rows(session, _On(session.raw, partial(next, rows, _END)), rows, ours)
+    return _rows(session, On(session.raw, partial(next, rows, _END)), rows, ours)
 
 
 def _rows(
@@ -89,7 +89,7 @@ class Block(Generic[T]):
             method = getattr(entered, name, None)
             if isinstance(method, MethodType):  # else it is watched already, by a block around this one
                 self._replaced[name] = own.get(name)
-                own[name] = watch(self._session, _On(self._raw, method))
+                own[name] = watch(self._session, On(self._raw, method))
         self._look_for_rows()
 
     def _restore(self) -> None:
@@ -118,7 +118,7 @@ class Block(Generic[T]):
             raise self._unresolved()
         loss = session.adapter.loss() if error is None else error
         if isinstance(loss, Exception) and not suppressed and not isinstance(loss, FailoverError):
-            await session.recover(_On(self._raw, self._restore), loss, session.transaction_status)
+            await session.recover(On(self._raw, self._restore), loss, session.transaction_status)
 
     def _unresolved(self) -> TransactionResolutionUnknownError:
         return self._session.adapter.error(TransactionResolutionUnknownError, _INCOMPLETE)
@@ -159,7 +159,7 @@ class WatchedBlock(Block[Any]):
         return suppressed
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self._session.call(_On(self._raw, function), *args)
+        return self._session.call(On(self._raw, function), *args)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a function: each of its calls is made in a block of its own."""
@@ -172,14 +172,21 @@ class WatchedBlock(Block[Any]):
         return inside
 
 
-class _On:
+def setter(raw: RawConnection, name: str) -> Callable[[Any], None]:
+    """Return a function that sets an attribute, by the name that drivers give such a method where they have it."""
+    return On(raw, partial(setattr, raw, name), f"set_{name}")
+
+
+class On:
     """A function that works on a connection, and says on which as a bound method would."""
 
-    __slots__ = ("__self__", "__wrapped__")
+    __slots__ = ("__name__", "__self__", "__wrapped__")
 
-    def __init__(self, raw: RawConnection, function: Callable[..., Any]) -> None:
+    def __init__(self, raw: RawConnection, function: Callable[..., Any], name: str | None = None) -> None:
         self.__self__ = raw
         self.__wrapped__ = function
+        self.__name__ = name or getattr(function, "__name__", "__next__")
 
     def __call__(self, *args: Any) -> Any:
+        """Call the function."""
         return self.__wrapped__(*args)

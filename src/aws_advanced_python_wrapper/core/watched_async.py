@@ -11,7 +11,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from aws_advanced_python_wrapper.core.answers import Facade, StaleCursor
-from aws_advanced_python_wrapper.core.watched import _END, Block, _On
+from aws_advanced_python_wrapper.core.watched import _END, Block, On
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def watched_rows(
     session: Session, rows: AsyncIterator[Any], ours: Callable[[Any], Any] = lambda row: row
 ) -> AsyncGenerator[Any, None]:
     """Return an iterator that gets each row in a call of the session's, passed through `ours`."""
-    return _rows(session, _On(session.raw, partial(anext, rows, _END)), rows, ours)
+    return _rows(session, On(session.raw, partial(anext, rows, _END)), rows, ours)
 
 
 async def _rows(
@@ -76,7 +76,7 @@ class WatchedBlock(Block[Any]):
         return suppressed
 
     async def _call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        return await self._session.acall(_On(self._raw, function), *args)
+        return await self._session.acall(On(self._raw, function), *args)
 
     def __call__(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """Decorate a coroutine function: each of its calls is made in a block of its own."""
