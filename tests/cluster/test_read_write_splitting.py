@@ -42,6 +42,10 @@ def backends(cluster: LocalCluster) -> int:
     return sum(at_server(cluster, name, BACKENDS) for name in running)
 
 
+def fail_with(error: type[Exception]) -> None:
+    raise error
+
+
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_reads_are_served_by_a_reader_and_writes_by_the_writer(
     cluster: LocalCluster, connect: Connect, autocommit: bool
@@ -310,7 +314,7 @@ def test_an_error_in_a_block_rolls_back_and_moves_back(cluster: LocalCluster, co
     connection.read_only = True
     with pytest.raises(ZeroDivisionError), connection.writer():  # noqa: PT012
         connection.execute(f"INSERT INTO {table} VALUES (1)")
-        raise ZeroDivisionError
+        fail_with(ZeroDivisionError)
     with pytest.raises(psycopg.errors.SyntaxError), connection.writer():
         connection.execute("SELEKT")
     assert value(connection, WHO) in readers(cluster)
@@ -373,7 +377,7 @@ def test_transactions_that_fail_or_are_rolled_back_move_back(cluster: LocalClust
     assert value(connection, WHO) in readers(cluster)
     with connection.transaction(read_only=False):
         connection.execute(f"INSERT INTO {table} VALUES (1)")
-        raise psycopg.Rollback
+        fail_with(psycopg.Rollback)
     assert value(connection, WHO) in readers(cluster)
     assert at_server(cluster, true_writer(cluster), f"SELECT count(*) FROM {table}") == 0
 
