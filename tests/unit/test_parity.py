@@ -30,8 +30,9 @@ TWIN_EXPORTS = {
     "release_resources": "release_resources_async",
 }
 
-# Only what waits for a loop needs to be told when that loop is about to end.
-ONLY_ASYNCIO = {"register_shutdown_hook"}
+# Only what waits for a loop needs to be told when that loop is about to end. The pools of the blocking flavour need a
+# module of their own, since they need SQLAlchemy.
+ONLY_ASYNCIO = {"register_shutdown_hook", "AsyncPooledConnectionProvider"}
 
 # psycopg has them not; the other drivers of this family, or PEP 249, do.
 NOT_PSYCOPGS = {"reader", "writer", "invalidate", "release_resources", "callproc", *READERS}

@@ -53,6 +53,7 @@ from aws_advanced_python_wrapper import (
     set_logger,
     threadsafety,
 )
+from aws_advanced_python_wrapper.aio.pooled_connection_provider import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.aio.wrapper import AsyncAwsWrapperConnection, AsyncAwsWrapperCursor
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ __all__ = [
     "STRING",
     "AsyncAwsWrapperConnection",
     "AsyncAwsWrapperCursor",
+    "AsyncPooledConnectionProvider",
     "AwsConnectError",
     "AwsWrapperError",
     "Binary",

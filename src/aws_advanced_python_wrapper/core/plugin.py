@@ -12,6 +12,7 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
+    from aws_advanced_python_wrapper.connection_provider import Lease
     from aws_advanced_python_wrapper.core.aside import Aside
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -105,13 +106,18 @@ class SessionView(Protocol):
         ...
 
     async def switch(self, opened: Opened, reason: str) -> None:
-        """Go on with another connection; the old one and its cursors end. A session that is closed stays closed."""
+        """Go on with another connection; the old one and its cursors end. A session that is closed stays closed.
+
+        The new connection gets the session's state first. What that raises is raised here: the new connection has ended
+        then, and the session goes on with the old one.
+        """
         ...
 
     async def exchange(self, opened: Opened, reason: str) -> Opened:
         """Go on with another connection, and return the old one, which stays open and is the caller's from now on.
 
-        Its cursors end. Only for a connection that no call is using and on which no transaction is open.
+        Its cursors end. Only for a connection that no call is using. An open transaction is rolled back, or refused by
+        the driver's ProgrammingError (`rollback_on_switch`). As to the session's state see `switch`.
         """
         ...
 
@@ -132,7 +138,7 @@ class SessionView(Protocol):
         ...
 
     async def leave(self, opened: Opened) -> None:
-        """Close a connection that works and that nobody needs any more."""
+        """Close a connection that works and that nobody needs any more, or give it back to its pool."""
         ...
 
     async def discard(self, opened: Opened) -> None:
@@ -146,6 +152,8 @@ class Opened:
 
     raw: RawConnection
     host: HostInfo
+    lease: Lease | None = None
+    """Where it came from a pool. `SessionView.leave` and `discard` know what is to become of it."""
 
 
 @dataclass(frozen=True, slots=True)

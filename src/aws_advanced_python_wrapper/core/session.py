@@ -6,6 +6,7 @@ import logging
 import math
 import weakref
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.aside import Aside
 from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.io import Io, run
+from aws_advanced_python_wrapper.core.leases import give_back, note_switch, open_leased, provider_for
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
 from aws_advanced_python_wrapper.core.refusals import classify_opening
@@ -23,6 +25,7 @@ from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 
@@ -220,16 +223,29 @@ class Session:
         if deadline.remaining() < math.inf:
             limit = max(2, math.ceil(deadline.remaining()))
             settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
-        raw = await self.adapter.open(self.io, self.adapter.arguments(settings, host.host, host.port))
-        if (limit := settings[SOCKET_TIMEOUT]) is not None:
-            self.adapter.limit_waits(raw, limit, host.address)
-        if self._locator is None:
-            return Opened(raw, host)
+        arguments = self.adapter.arguments(settings, host.host, host.port)
+        provider = provider_for(self.io, host, arguments)
+        if provider is not None:
+            return await open_leased(self, provider, host, arguments, deadline)
+        opened = Opened(await self.adapter.open(self.io, arguments), host)
         try:
-            return Opened(raw, await self._locator.identify(self.io, raw, host, deadline))
+            return await self.identify(opened, deadline)
         except BaseException:
-            await self.discard(Opened(raw, host))
+            await self.discard(opened)
             raise
+
+    async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
+        """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
+        limit = self.settings[SOCKET_TIMEOUT]
+        if limit is not None:
+            self.adapter.limit_waits(opened.raw, limit, opened.host.address)
+        if self._locator is None:
+            return opened
+        return replace(opened, host=await self._locator.identify(self.io, opened.raw, opened.host, deadline))
+
+    async def ask(self, raw: RawConnection, sql: str, deadline: Deadline) -> None:
+        """Run one of our own queries on a connection that nobody else uses, and take any answer."""
+        await self.adapter.query(self.io, raw, sql, deadline.bounded(self.settings[AUXILIARY_QUERY_TIMEOUT_SEC]))
 
     def classify(self, error: BaseException) -> ErrorKind:
         """Tell what an error means that was raised while a connection was being opened."""
@@ -302,6 +318,7 @@ class Session:
     async def _prepare(self, opened: Opened) -> None:
         """Give a connection the state of the one that it is to replace, or end it."""
         try:
+            note_switch(self, opened)
             await self.state.transfer(self.raw, opened.raw)
         except BaseException:
             await self.discard(opened)
@@ -370,11 +387,31 @@ class Session:
             if aside := self.take_aside():
                 await aside.leave(self)
         finally:
-            await self.leave(self.current)
+            await self._leave_for_good()
+
+    async def _leave_for_good(self) -> None:
+        opened = self.current
+        if opened.lease is None:
+            await self.leave(opened)
+            return
+        # The program may keep its objects: nothing that it does with them may reach the next user.
+        self.current = Opened(self.adapter.closed_twin(opened.raw), opened.host)
+        self.raw = self.current.raw
+        self._transaction = self.adapter.transaction_source(self.raw)
+        try:
+            if all(self.adapter.rows_are_local(cursor.target_cursor) for cursor in self.cursors):
+                await self.leave(opened)
+            else:  # a cursor is open at the server
+                await self.discard(opened)
+        finally:
+            self._end_cursors("its connection was closed")
 
     async def leave(self, opened: Opened) -> None:
-        """Close a connection that works and that nobody needs any more."""
-        await self.io.call(opened.raw.close)
+        """Close a connection that works and that nobody needs any more, or give it back to its pool."""
+        if opened.lease is not None:
+            await give_back(self, opened)
+        else:
+            await self.io.call(opened.raw.close)
 
     async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
@@ -383,6 +420,9 @@ class Session:
             await self.adapter.close(self.io, opened.raw)
         except self.adapter.errors.Error as error:
             logger.debug("closing a discarded connection: %s", error)
+        finally:
+            if opened.lease is not None:
+                opened.lease.invalidate()
 
     def release(self) -> None:
         """Let go of plugins and cluster; the caller closes the raw connection."""

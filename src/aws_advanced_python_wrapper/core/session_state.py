@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.io import BlockingIo
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
-from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, TRANSFER_SESSION_STATE_ON_SWITCH
+from aws_advanced_python_wrapper.parameters.session import (
+    ON_SWITCH,
+    RESET_SESSION_STATE_ON_CLOSE,
+    TRANSFER_SESSION_STATE_ON_SWITCH,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +69,23 @@ class SessionState:
             if adapter.transaction_source(new).transaction_status:
                 # Without autocommit what it has set would be gone with the program's first rollback.
                 await io.call(new.commit)
+
+    async def reset(self, raw: RawConnection, as_lent: Any) -> bool:
+        """Make a connection what it was when a pool lent it; tells whether that can be done at all.
+
+        Raises the driver's error. With `reset_session_state_on_close` off, only an open transaction is rolled back.
+        """
+        adapter, resets = self._adapter, self._settings[RESET_SESSION_STATE_ON_CLOSE]
+        if not adapter.is_between_statements(raw):
+            return False
+        in_transaction = bool(adapter.transaction_source(raw).transaction_status)
+        changed: ServerState = dict.fromkeys(self._server) if resets else {}
+        if in_transaction or changed:
+            sql = adapter.session_query(raw, changed, rollback=in_transaction)
+            await adapter.query(self._io, raw, sql, self._deadline)
+        if resets:
+            adapter.restore(raw, as_lent)
+        return True
 
     @property
     def _deadline(self) -> Deadline:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg import generators, pq
+from psycopg.adapt import AdaptersMap
 
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
@@ -24,7 +25,25 @@ _STATE = (
     *("prepare_threshold", "prepared_max"),
 )
 
+_ENDED = (pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+
+_NOWHERE = b"host=/nowhere user=nobody dbname=nothing password=none"  # no network, no file
+
 _AS_LONG_AS_IT_TAKES = 1e6  # s; another thread may be using the connection
+
+
+class _Snapshot(NamedTuple):
+    """What `snapshot` notes."""
+
+    values: dict[str, Any]
+    names: frozenset[str]
+
+
+def _copied(value: Any) -> Any:
+    """Copy what is changed in place."""
+    if isinstance(value, list):
+        return list(value)
+    return AdaptersMap(value) if isinstance(value, AdaptersMap) else value
 
 
 class PsycopgSession(SessionStateAccess):
@@ -39,7 +58,34 @@ class PsycopgSession(SessionStateAccess):
             setattr(new, name, getattr(old, name))
         new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
 
-    def session_query(self, raw: Any, state: ServerState) -> str:
+    def snapshot(self, raw: Any) -> _Snapshot:
+        """Note what a user sets, and which attributes there are."""
+        return _Snapshot({name: _copied(getattr(raw, name)) for name in _STATE}, frozenset(vars(raw)))
+
+    def restore(self, raw: Any, snapshot: _Snapshot) -> None:
+        """Set it again; the server's prepared statements, and what psycopg knows of them, stay."""
+        for name in vars(raw).keys() - snapshot.names:
+            delattr(raw, name)
+        for name, value in snapshot.values.items():
+            setattr(raw, name, _copied(value))
+        raw._begin_statement = b""  # noqa: SLF001 - see `copy_state`
+
+    def is_between_statements(self, raw: Any) -> bool:
+        """A block of psycopg's that is still open would go on with the connection when it ends."""
+        if raw.pgconn.transaction_status not in _ENDED or raw.pgconn.pipeline_status or raw.lock.locked():
+            return False
+        return raw._tpc is None and not raw._num_transactions  # noqa: SLF001 - psycopg tells it nowhere else
+
+    def closed_twin(self, raw: Any) -> Any:
+        """Copy the object, and let it have a connection of libpq's that was never open."""
+        twin = object.__new__(type(raw))
+        vars(twin).update(vars(raw))
+        twin.pgconn = pq.PGconn.connect_start(_NOWHERE)
+        twin.pgconn.finish()
+        twin._closed = True  # as after psycopg's own `close`
+        return twin
+
+    def session_query(self, raw: Any, state: ServerState, *, rollback: bool = False) -> str:
         """Reset what has a value now, and set what shall have one: statements of one message, all of them or none."""
         quoted = _Quoting(raw)
         settings = []
@@ -50,7 +96,7 @@ class PsycopgSession(SessionStateAccess):
         if role is not None:
             settings.append(f"pg_catalog.set_config('role', {quoted.literal(str(role))}, false)")
         resets = "".join(f"RESET {_SERVERS_NAMES[name]}; " for name, value in state.items() if value is None)
-        return f"{resets}SELECT {', '.join(settings) or 'NULL'}"
+        return f"{'ROLLBACK; ' if rollback else ''}{resets}SELECT {', '.join(settings) or 'NULL'}"
 
     async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
         """Under psycopg's own lock, and waiting its own way, by which a statement is cancelled on an interrupt."""

@@ -21,8 +21,27 @@ class SessionStateAccess(ABC):
         """Give a new connection what the user set on the old one (which may be dead). No I/O."""
 
     @abstractmethod
-    def session_query(self, raw: Any, state: ServerState) -> str:
-        """Return the query, for `query` or `command`, that gives the server's session this state. No I/O."""
+    def snapshot(self, raw: Any) -> Any:
+        """Return what `restore` needs to make the driver's object again what it is now. No I/O."""
+
+    @abstractmethod
+    def restore(self, raw: Any, snapshot: Any) -> None:
+        """Make the driver's object what it was; what was added to it meanwhile goes. No I/O."""
+
+    @abstractmethod
+    def is_between_statements(self, raw: Any) -> bool:
+        """Tell whether nothing is under way but, perhaps, a transaction that can be rolled back. No I/O."""
+
+    @abstractmethod
+    def closed_twin(self, raw: Any) -> Any:
+        """Return an object of the same class, with the same attributes, that says it is closed. No I/O."""
+
+    @abstractmethod
+    def session_query(self, raw: Any, state: ServerState, *, rollback: bool = False) -> str:
+        """Return the query, for `query` or `command`, that gives the server's session this state. No I/O.
+
+        `rollback` ends a transaction first.
+        """
 
     @abstractmethod
     async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -161,10 +162,30 @@ class FakeAdapter(DriverAdapter):
         """Copy `autocommit`."""
         new.autocommit = old.autocommit
 
-    def session_query(self, raw: FakeConnection, state: ServerState) -> str:
+    def snapshot(self, raw: FakeConnection) -> Any:
+        """Note `autocommit`, and which attributes there are."""
+        return raw.autocommit, frozenset(vars(raw))
+
+    def restore(self, raw: FakeConnection, snapshot: Any) -> None:
+        """Set `autocommit` again."""
+        raw.autocommit, names = snapshot
+        for name in vars(raw).keys() - names:
+            delattr(raw, name)
+
+    def is_between_statements(self, raw: FakeConnection) -> bool:
+        """Tell whether no pipeline is open."""
+        return not raw.pipelined
+
+    def closed_twin(self, raw: FakeConnection) -> FakeConnection:
+        """Copy it."""
+        twin = copy.copy(raw)
+        twin.closed = True
+        return twin
+
+    def session_query(self, raw: FakeConnection, state: ServerState, *, rollback: bool = False) -> str:
         """Return a query that the fake connection remembers in its `session_state`."""
         del raw
-        return SESSION_QUERY + json.dumps(dict(state))
+        return SESSION_QUERY + json.dumps({**state, **({"rollback": True} if rollback else {})})
 
     async def command(self, io: DriverIo, raw: FakeConnection, sql: str, deadline: Deadline) -> None:
         """Ask the host, outside transactions."""

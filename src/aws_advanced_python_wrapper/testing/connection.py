@@ -163,7 +163,10 @@ class FakeConnection:
         if sql.startswith(SESSION_QUERY):
             if SESSION_QUERY in self.host.cluster.network.faults:
                 raise self.host.cluster.network.faults.pop(SESSION_QUERY)
-            self.session_state.update(json.loads(sql.removeprefix(SESSION_QUERY)))
+            state = json.loads(sql.removeprefix(SESSION_QUERY))
+            if state.pop("rollback", False):
+                self.in_transaction = 0
+            self.session_state.update(state)
         return self.host.answer(sql)
 
     async def _reach_host(self, timeout: float | None, *, asleep: bool = False) -> None:

@@ -1,0 +1,123 @@
+"""Connections of internal pools: taken only if they are as good as new ones, given back only as they were lent."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.plugin import Opened
+from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
+from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, RESET_SESSION_STATE_ON_CLOSE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.connection_provider import ConnectionProvider
+    from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.deadline import Deadline
+
+logger = logging.getLogger(__name__)
+
+# Notes on a connection: the role its host had when it was opened, what it is like at the beginning of a lease, and
+# whether its waits were ever limited; whether it is to be closed since nobody knows what was set on it.
+_ROLE, _AS_LENT, _LIMITED, _ALTERED = "role", "as lent", "limited", "altered"
+
+_AS_GOOD_AS_NONE = 1e8  # s, three years
+
+
+class _StaleError(Exception):
+    """A connection of a pool is not what a new one would be."""
+
+
+def provider_for(io: Io, host: HostInfo, props: Mapping[str, Any]) -> ConnectionProvider | None:
+    """Return the process's provider for the flavour, if there is one that accepts the host."""
+    manager = ConnectionProviderManager if isinstance(io, BlockingIo) else AsyncConnectionProviderManager
+    return manager.provider_for(host, props)
+
+
+async def open_leased(
+    session: Session, provider: ConnectionProvider, host: HostInfo, arguments: Mapping[str, Any], deadline: Deadline
+) -> Opened:
+    """Open a connection through a provider. Only what a new connection raises is raised; others are passed over."""
+    while True:
+        lease = await session.io.call(provider.lease, host, dict(arguments), _connect(session, arguments))
+        opened = Opened(lease.connection, host, lease)
+        try:
+            return await _verified(session, opened, deadline)
+        except (session.adapter.errors.Error, _StaleError) as error:
+            await session.discard(opened)
+            if not lease.reused:
+                raise
+            logger.debug("a pooled connection to %s is of no use any more: %s", host.address, error)
+            lease.invalidate(idle_too=True)
+        except BaseException:
+            await session.discard(opened)
+            raise
+
+
+def _connect(session: Session, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+    connect = partial(session.adapter.open, session.io, arguments)
+    return (lambda: run(connect())) if isinstance(session.io, BlockingIo) else connect
+
+
+async def _verified(session: Session, opened: Opened, deadline: Deadline) -> Opened:
+    """Ask a connection who it is; one whose host has changed its role may not have noticed yet."""
+    adapter, lease = session.adapter, opened.lease
+    assert lease is not None  # noqa: S101 - for the type checker
+    if lease.reused:
+        if adapter.is_dropped(opened.raw):
+            raise _StaleError("its server has closed it")
+        if session.cluster is None:  # nothing else may be asked
+            await session.ask(opened.raw, "SELECT 1", deadline)
+    _limit_waits(session, opened)
+    identified = await session.identify(opened, deadline)
+    role = identified.host.role
+    if lease.notes.setdefault(_ROLE, role) is not role:
+        raise _StaleError(f"its host was a {lease.notes[_ROLE].value} when it was opened, and is a {role.value}")
+    lease.notes[_AS_LENT] = adapter.snapshot(opened.raw)
+    return identified
+
+
+def _limit_waits(session: Session, opened: Opened) -> None:
+    """Lift the limit of a connection's last user, where this one has none; their own is set with all others."""
+    notes = opened.lease.notes if opened.lease else {}
+    if session.settings[SOCKET_TIMEOUT] is not None:
+        notes[_LIMITED] = True
+    elif notes.get(_LIMITED):
+        session.adapter.limit_waits(opened.raw, _AS_GOOD_AS_NONE, opened.host.address)
+
+
+def note_switch(session: Session, opened: Opened) -> None:
+    """Note that a function of the user's is about to set on a connection what nobody can take back."""
+    if opened.lease is not None and session.settings[ON_SWITCH] is not None:
+        opened.lease.notes[_ALTERED] = session.settings[RESET_SESSION_STATE_ON_CLOSE]
+
+
+async def give_back(session: Session, opened: Opened) -> None:
+    """Return a connection that nobody uses any more to its pool, as it was lent; one that cannot be so is ended."""
+    adapter, lease, raw = session.adapter, opened.lease, opened.raw
+    assert lease is not None  # noqa: S101 - for the type checker
+    if lease.inherited:
+        adapter.abandon(raw)
+        return
+    as_lent = lease.notes.pop(_AS_LENT, None)  # whoever comes second finds none
+    if as_lent is None:
+        return
+    try:
+        fit = not (lease.notes.get(_ALTERED) or adapter.is_dropped(raw))
+        fit = fit and await session.state.reset(raw, as_lent)
+    except adapter.errors.Error as error:
+        logger.debug("a connection to %s does not go back to its pool: %s", opened.host.address, error)
+        fit = False
+    except BaseException:
+        await session.discard(opened)
+        raise
+    if fit:
+        lease.give_back()
+    else:
+        await session.discard(opened)
