@@ -22,7 +22,8 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-LET_IN = message(b"R", struct.pack("!i", 0)) + message(b"K", struct.pack("!ii", 1, 1)) + message(b"Z", b"I")
+ENCODING = message(b"S", b"client_encoding\0UTF8\0")  # psycopg before 3.3 needs to know
+LET_IN = message(b"R", struct.pack("!i", 0)) + ENCODING + message(b"K", struct.pack("!ii", 1, 1)) + message(b"Z", b"I")
 ROW = message(b"T", struct.pack("!h", 1) + b"x\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)) + message(
     b"D", struct.pack("!hi", 1, 3) + b"yes"
 )
