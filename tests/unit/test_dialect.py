@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import psycopg
 import pytest
 
+from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.database.dialect import Answer, Ask, Member
-from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, PG
+from aws_advanced_python_wrapper.core.refusals import classify_opening
+from aws_advanced_python_wrapper.database.detection import detect, named
+from aws_advanced_python_wrapper.database.dialect import Answer, Ask, Dialect, Identity, Member
+from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, MULTI_AZ_PG, PG, RDS_PG, TRAITS_SQL
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 
 def answering(*rows: tuple[str | None, ...]) -> Ask:
@@ -32,3 +39,103 @@ def test_a_member_without_a_name_is_left_out(nameless: str | None) -> None:
 def test_a_plain_server_has_no_members() -> None:
     with pytest.raises(LookupError):
         run(PG.members(answering()))
+
+
+AURORA = "aurora_stat_utils, pgcrypto, rds_tools"
+RDS = "pgcrypto, rds_tools"
+
+
+@pytest.mark.parametrize(
+    ("traits", "source", "expected", "queries"),
+    [
+        ((AURORA, "f"), None, AURORA_PG, 1),
+        ((AURORA, "t"), None, AURORA_PG, 1),
+        ((RDS, "f"), None, RDS_PG, 1),
+        ((RDS, "t"), None, RDS_PG, 2),
+        ((RDS, "t"), "db-ABC", MULTI_AZ_PG, 2),
+        ((None, "t"), "db-ABC", MULTI_AZ_PG, 2),
+        ((None, "t"), None, PG, 2),
+        (("pgcrypto", "f"), None, PG, 1),
+        ((None, "f"), None, PG, 1),
+    ],
+)
+def test_a_deployment_is_told_by_as_few_queries_as_can_be(
+    traits: tuple[str | None, str], source: str | None, expected: Dialect, queries: int
+) -> None:
+    asked: list[str] = []
+
+    async def ask(sql: str) -> Answer:
+        asked.append(sql)
+        return [traits] if sql == TRAITS_SQL else [(source,)]
+
+    assert run(detect("psycopg", ask)) is expected
+    assert len(asked) == queries
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("multi-az-pg", MULTI_AZ_PG),
+        ("rds-multi-az-pg-cluster", MULTI_AZ_PG),
+        ("RDS_MULTI_AZ_PG_CLUSTER", MULTI_AZ_PG),
+        (" Aurora_PG ", AURORA_PG),
+        ("rds-pg", RDS_PG),
+        ("PG", PG),
+    ],
+)
+def test_a_dialect_goes_by_each_of_its_spellings(code: str, expected: Dialect) -> None:
+    assert named(code) is expected
+
+
+def test_an_unknown_dialect_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(AwsWrapperError, match="did you mean 'multi-az-pg'"):
+        named("multi-as-pg")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (("a", "f", "a.example.com", "5432"), Identity("a", HostRole.WRITER, "a.example.com", 5432)),
+        (("a", "t", "a.example.com", "5432"), Identity("a", HostRole.READER, "a.example.com", 5432)),
+        ((None, "t", None, None), Identity(None, HostRole.READER)),
+        (("a", "t"), Identity("a", HostRole.READER)),
+    ],
+)
+def test_a_host_says_who_it_is(row: tuple[str | None, ...], expected: Identity) -> None:
+    assert run(MULTI_AZ_PG.identify(answering(row))) == expected
+
+
+REFUSED_USER = 'connection failed: FATAL:  role "someone" is not permitted to log in'
+REFUSED_PASSWORD = 'connection failed: FATAL:  password authentication failed for user "someone"'
+REFUSED_CONNECTION = "connection failed: Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "expected"),
+    [
+        (MULTI_AZ_PG, REFUSED_USER, ErrorKind.NETWORK),
+        (MULTI_AZ_PG, REFUSED_PASSWORD, ErrorKind.LOGIN),
+        (MULTI_AZ_PG, REFUSED_CONNECTION, ErrorKind.NETWORK),
+        (AURORA_PG, REFUSED_USER, ErrorKind.LOGIN),
+        (AURORA_PG, REFUSED_PASSWORD, ErrorKind.LOGIN),
+        (None, REFUSED_USER, ErrorKind.LOGIN),
+    ],
+)
+def test_a_multi_az_cluster_turns_users_away_for_a_while(
+    dialect: Dialect | None, text: str, expected: ErrorKind
+) -> None:
+    adapter = PsycopgAdapter(psycopg.Connection.connect)
+    assert classify_opening(adapter, dialect, psycopg.OperationalError(text)) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (psycopg.errors.InvalidAuthorizationSpecification("x"), ErrorKind.NETWORK),
+        (psycopg.errors.InvalidPassword("x"), ErrorKind.LOGIN),
+    ],
+)
+def test_the_sqlstate_tells_a_password_from_a_user(error: psycopg.Error, expected: ErrorKind) -> None:
+    adapter = PsycopgAdapter(psycopg.Connection.connect)
+    assert adapter.classify(error) is ErrorKind.LOGIN
+    assert classify_opening(adapter, MULTI_AZ_PG, error) is expected

@@ -119,6 +119,67 @@ def test_a_name_of_ones_own_needs_the_pattern_of_instance_names(flavour: Flavour
     flavour.run(scenario())
 
 
+def test_a_custom_domain_that_stands_for_an_rds_endpoint_needs_no_pattern(
+    flavour: Flavour, network: FakeNetwork
+) -> None:
+    cluster = FakeCluster(network)
+    network.names["db.example.com"] = cluster[3]
+    network.aliases["db.example.com"] = cluster.writer_endpoint
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, "db.example.com")
+        assert session.host.host == cluster[3].name, "the alias says nothing of the role"
+        assert session.cluster is not None
+        assert session.cluster.store.current is not None
+        assert len(session.cluster.store.current.hosts) == 3
+
+    flavour.run(scenario())
+
+
+@pytest.mark.parametrize("behind", ["proxy.proxy-" + DOMAIN, "ec2-1-2-3-4.us-east-2.compute.amazonaws.com"])
+def test_an_alias_that_does_not_tell_how_instances_are_called_is_refused_with_advice(
+    flavour: Flavour, network: FakeNetwork, behind: str
+) -> None:
+    network.names["db.example.com"] = FakeCluster(network)[1]
+    network.aliases["db.example.com"] = behind
+
+    async def scenario() -> None:
+        with pytest.raises(AwsWrapperError, match="Set cluster_instance_host_pattern"):
+            await flavour.connected(network, "db.example.com")
+
+    flavour.run(scenario())
+
+
+def test_clusters_with_the_same_cluster_id_and_instance_names_never_mix(flavour: Flavour, network: FakeNetwork) -> None:
+    clusters = [FakeCluster(network), FakeCluster(network, domain="d9x8y7z6wxyz.eu-central-1.rds.amazonaws.com")]
+    for number, cluster in enumerate(clusters):
+        name = f"db{number}.example.com"
+        network.names[name] = cluster[1]
+        network.aliases[name] = cluster.writer_endpoint
+
+    async def scenario() -> None:
+        for number in (0, 1, 0, 1):
+            session = await flavour.connected(network, f"db{number}.example.com", cluster_id="by mistake")
+            assert session.host.host == clusters[number][1].name
+
+    flavour.run(scenario())
+
+
+def test_what_one_user_is_not_told_is_no_hindrance_to_others(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        cluster.aurora = False
+        blind = await flavour.connected(network, cluster.writer_endpoint, user="blind")
+        cluster.aurora = True
+        session = await flavour.connected(network, cluster.writer_endpoint, user="granted")
+        again = await flavour.connected(network, cluster.writer_endpoint, user="blind")
+        assert (blind.cluster, again.cluster) == (None, None)
+        assert session.cluster is not None
+
+    flavour.run(scenario())
+
+
 def test_a_database_without_cluster_is_asked_once_and_watched_by_nobody(flavour: Flavour, network: FakeNetwork) -> None:
     FakeCluster(network, aurora=False)
 

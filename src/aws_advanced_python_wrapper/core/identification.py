@@ -70,11 +70,12 @@ class Locator:
         me = await dialect.identify(ask)
         if me.host_id is None:
             return replace(host, role=me.role)
-        cluster, pattern = self.cluster, self._instance_pattern(me)
+        cluster = self.cluster if self.cluster and self.cluster.knows(me.host_id) else None
+        pattern = await self._pattern(io, me, cluster)
         members: tuple[Member, ...] = ()
-        if cluster is None or not cluster.knows(me.host_id) or not self._fits(cluster, pattern):
+        if cluster is None or not self._fits(cluster, pattern):
             members = await dialect.members(ask)
-            new = Cluster(pattern or await self._pattern_by_dns(io), self._port, self._pace, dialect)
+            new = Cluster(pattern, self._port, self._pace, dialect)
             await self._check_pattern(io, new, me.host_id)
             cluster = self.cluster = self._settle(new, me, members, at)
         observation = cluster.observation(me.host_id, me.role, members, at)
@@ -100,10 +101,8 @@ class Locator:
         # What a server is, users find out by what they may ask it.
         return f"{self._settings.user or ''}@{self._address}"
 
-    def _fits(self, cluster: Cluster, pattern: InstancePattern | None) -> bool:
-        """Tell whether the hosts of a cluster are called as this connection needs it (None: as they may)."""
-        if pattern is None:
-            return True
+    def _fits(self, cluster: Cluster, pattern: InstancePattern) -> bool:
+        """Tell whether the hosts of a cluster are called as this connection needs it."""
         return (cluster.pattern.template, cluster.port) == (pattern.template, pattern.port or self._port)
 
     def _settle(self, new: Cluster, me: Identity, members: tuple[Member, ...], at: float) -> Cluster:
@@ -112,14 +111,17 @@ class Locator:
         new.store.publish(seen)
         return CLUSTERS.settle(self._cluster_name, [seen.address, *(row.address for row in seen.rows)], new)
 
-    def _instance_pattern(self, me: Identity) -> InstancePattern | None:
-        """How instance names become host names: as the user says, or the endpoint's own domain, or the instance."""
+    async def _pattern(self, io: DriverIo, me: Identity, known: Cluster | None) -> InstancePattern:
+        """How instance names become host names: as the user says, or the endpoint's domain, or the instance, or DNS."""
         text = self._settings[CLUSTER_INSTANCE_HOST_PATTERN] or self._endpoint.instance_pattern
         if text:
             return InstancePattern.parse(text)
-        if me.endpoint is None:
-            return None
-        return InstancePattern(f"?.{me.endpoint.partition('.')[2]}", None if me.port == self._port else me.port)
+        if me.endpoint:
+            return InstancePattern(f"?.{me.endpoint.partition('.')[2]}", None if me.port == self._port else me.port)
+        # Two clusters may have a cluster_id in common by mistake, and the names of their instances too.
+        if known and not self._settings[CLUSTER_ID]:
+            return InstancePattern(known.pattern.template, known.port)
+        return await self._pattern_by_dns(io)
 
     async def _pattern_by_dns(self, io: DriverIo) -> InstancePattern:
         """Where the host is a custom domain: as the domain of the RDS endpoint behind it.
