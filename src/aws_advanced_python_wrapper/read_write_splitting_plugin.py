@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
+from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import eligible_readers, host_choice
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
@@ -131,10 +132,18 @@ class ReadWriteSplittingPlugin(Plugin):
         aside = self.session.take_aside()
         if aside is None:
             return None
-        if _serves(aside.opened.host, role, cluster) and _is_member(aside.opened.host, cluster) and aside.is_usable:
+        if self._still_serves(aside.opened.host, role, cluster) and aside.is_usable:
             return aside.opened
         await aside.discard(self.session)
         return None
+
+    def _still_serves(self, host: HostInfo, role: HostRole, cluster: Cluster) -> bool:
+        """Tell whether a new connection for the role might lead to that host just as well."""
+        topology = cluster.store.current
+        found = topology.find(host.address) if topology else None
+        if found is None or found.availability is not HostAvailability.AVAILABLE or not _serves(host, role, cluster):
+            return False
+        return role is HostRole.WRITER or bool(eligible_readers(self.session, [found]))
 
     async def _go_on_with(self, opened: Opened) -> None:
         session = self.session
@@ -157,9 +166,12 @@ class ReadWriteSplittingPlugin(Plugin):
 
     # Opening a connection
 
+    def _search(self, cluster: Cluster) -> HostSearch:
+        return HostSearch(self.session, cluster, self, log=SearchLog(logger))
+
     async def _writer(self, cluster: Cluster) -> Opened:
         """Connect to the writer that is known, or else to the one that the hosts name."""
-        session, deadline, search = self.session, Deadline.after(self._timeout), HostSearch(self.session, cluster, self)
+        session, deadline, search = self.session, Deadline.after(self._timeout), self._search(cluster)
         began = time.monotonic()
         topology = cluster.store.current
         try:
@@ -191,7 +203,7 @@ class ReadWriteSplittingPlugin(Plugin):
 
     async def _any_reader(self, cluster: Cluster) -> Opened | None:
         """Try the readers as the strategy chooses them, each one twice at most."""
-        search = HostSearch(self.session, cluster, self)
+        search = self._search(cluster)
         deadline = Deadline.after(min(self._timeout, _PATIENCE_WITH_READERS))
         tried: list[str] = []
         while not deadline.expired:
@@ -222,7 +234,7 @@ class ReadWriteSplittingPlugin(Plugin):
         """Warn that the writer serves in place of readers, once until a reader is found again."""
         if not self._told:
             self._told = True
-            logger.warning("no reader of the cluster can be reached: read-only work is done on the writer for now")
+            logger.warning("the cluster has no reader that serves: read-only work is done on the writer for now")
 
 
 def _serves(host: HostInfo, role: HostRole, cluster: Cluster) -> bool:
@@ -233,13 +245,6 @@ def _serves(host: HostInfo, role: HostRole, cluster: Cluster) -> bool:
     if topology is None or topology.writer is None or topology.writer_verified_at is None:
         return True
     return (topology.writer.address == host.address) is (role is HostRole.WRITER)
-
-
-def _is_member(host: HostInfo, cluster: Cluster) -> bool:
-    """Tell whether a host is still one of the cluster's, and was not found to be out of reach."""
-    topology = cluster.store.current
-    found = topology.find(host.address) if topology else None
-    return found is not None and found.availability is HostAvailability.AVAILABLE
 
 
 def _is_writer(host: HostInfo, cluster: Cluster) -> bool:

@@ -453,3 +453,21 @@ def test_writes_on_a_reader_are_the_programs_own_error(flavour: Flavour, network
         await session.end()
 
     flavour.run(scenario())
+
+
+def test_readers_that_lag_too_far_behind_do_not_serve(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, SPLITTING, reader_max_lag_ms=50)
+        await session.route(True)
+        assert session.raw.host is cluster[2]
+        await session.route(False)
+        cluster[1].table = [("db-1", "t", "0", None), ("db-2", "f", "60", None)]
+        while session.cluster.store.current.find(f"{cluster[2].name}:5432").lag_ms != 60:  # type: ignore[union-attr]
+            await session.io.sleep(0.005)
+        await session.route(True)
+        assert session.raw.host is cluster[1]
+        await session.end()
+
+    flavour.run(scenario())
