@@ -23,11 +23,14 @@ from aws_advanced_python_wrapper import (
     QueryTimeoutError,
     release_resources,
 )
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection, AsyncPooledConnectionProvider
+from aws_advanced_python_wrapper.aio.connection_provider import AsyncConnectionProviderManager
+from aws_advanced_python_wrapper.connection_provider import ConnectionProviderManager
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS
 from aws_advanced_python_wrapper.plugin import ConnectNext, Opened, Phase, Plugin
 from aws_advanced_python_wrapper.properties import Settings
+from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
 from cluster.relay import Relay
 from cluster.support import WHO, Background, assert_on_true_writer, at_server, eventually, fresh_table, value
 from support import user_guide
@@ -221,6 +224,34 @@ def test_what_the_program_has_set_goes_over_to_the_next_connection_or_not(
         connection.isolation_level = level
         assert isinstance(lose(cluster, connection), FailoverSuccessError)
         assert connection.isolation_level == expected
+
+
+@pytest.fixture
+def pools() -> Iterator[None]:
+    """Have the connections of both flavours come from pools of this driver's."""
+    ConnectionProviderManager.set_connection_provider(SqlAlchemyPooledConnectionProvider())
+    AsyncConnectionProviderManager.set_connection_provider(AsyncPooledConnectionProvider())
+    yield
+    for manager in (ConnectionProviderManager, AsyncConnectionProviderManager):
+        manager.release_resources()
+        manager.reset_provider()
+
+
+@honours("reset_session_state_on_close")
+@pytest.mark.usefixtures("pools")
+def test_who_gets_a_connection_from_a_pool_finds_what_others_have_set_or_not(
+    cluster: LocalCluster, connect: Connect
+) -> None:
+    level = psycopg.IsolationLevel.SERIALIZABLE
+    for given, expected in {"True": None, "False": level}.items():
+        pids = []
+        for before in (None, expected):
+            connection = connect(cluster, cluster.writer.host, user=cluster.user, reset_session_state_on_close=given)
+            assert connection.isolation_level == before
+            connection.isolation_level = level
+            pids.append(connection.info.backend_pid)
+            connection.close()
+        assert len(set(pids)) == 1
 
 
 class Elsewhere(Plugin):
