@@ -22,7 +22,7 @@ def network() -> Iterator[FakeNetwork]:
     release_resources()
     network.close()
     for thread in threading.enumerate():
-        if thread.name.startswith(("topology ", "host ")):
+        if thread.name.startswith(("topology ", "host ", "response time ")):
             thread.join(5)
             assert not thread.is_alive(), f"{thread} does not end"
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aws_advanced_python_wrapper.cluster.background import RefusedError
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
-from aws_advanced_python_wrapper.cluster.monitor import Pace, RefusedError, TopologyMonitor
+from aws_advanced_python_wrapper.cluster.monitor import Pace, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
 
@@ -243,8 +244,56 @@ def test_a_lost_writer_is_searched_for_though_nobody_has_asked(cluster: Cluster)
     assert host
     assert host.availability is HostAvailability.UNAVAILABLE
     cluster.writer = "b"
-    eventually(lambda: cluster.watched == {"b"})
+    eventually(lambda: cluster.watched == {"a", "b"})  # nobody would learn otherwise that a is back
     assert cluster.monitor.is_watching
+    cluster.down.clear()
+    eventually(lambda: cluster.watched == {"b"})
+
+
+def availability(cluster: Cluster, host: str) -> HostAvailability | None:
+    found = cluster.store.current and cluster.store.current.find(f"{host}:{PORT}")
+    return found.availability if found else None
+
+
+def test_a_host_that_is_unavailable_is_asked_until_it_answers(cluster: Cluster) -> None:
+    cluster.down.add("c")
+    cluster.store.mark_unavailable(f"c:{PORT}")
+    cluster.monitor.start()
+    assert cluster.watched == {"a", "c"}
+    eventually(lambda: cluster.connects["c"] > 3)
+    assert availability(cluster, "c") is HostAvailability.UNAVAILABLE
+    assert cluster.monitor.is_watching
+    cluster.down.clear()
+    eventually(lambda: availability(cluster, "c") is HostAvailability.AVAILABLE)
+    eventually(lambda: cluster.watched == {"a"})
+    eventually(lambda: cluster.open == 1)
+    assert cluster.questions["b"] == 0
+
+
+def test_a_host_that_is_lost_later_is_asked_from_the_next_turn_on(cluster: Cluster) -> None:
+    cluster.monitor.start()
+    eventually(lambda: cluster.questions["a"] > 0)
+    cluster.store.mark_unavailable(f"b:{PORT}")
+    eventually(lambda: availability(cluster, "b") is HostAvailability.AVAILABLE)
+    assert cluster.questions["c"] == 0
+
+
+def test_an_unavailable_host_is_asked_at_once_and_then_at_the_calm_pace(sleepy: Cluster) -> None:
+    sleepy.down.add("c")
+    sleepy.store.mark_unavailable(f"c:{PORT}")
+    sleepy.monitor.start()
+    eventually(lambda: sleepy.connects["c"] == 1, 2)
+    time.sleep(50 * SLOW_WHEN_CALM.searching)
+    assert sleepy.connects["c"] == 1
+    assert sleepy.questions["a"] == 0  # whoever started the monitor has just asked the writer
+
+
+def test_an_unavailable_host_that_is_removed_is_asked_no_longer(cluster: Cluster) -> None:
+    cluster.down.add("c")
+    cluster.store.mark_unavailable(f"c:{PORT}")
+    cluster.monitor.start()
+    cluster.hosts = "ab"
+    eventually(lambda: cluster.watched == {"a"})
 
 
 def test_a_member_that_joins_is_asked_and_one_that_leaves_is_not(cluster: Cluster) -> None:

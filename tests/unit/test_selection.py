@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,13 @@ def test_the_chances_are_the_users_however_the_strategy_is_spelt(strategy: str) 
 def test_the_weights_decide_on_the_highest_too() -> None:
     assert set(picks("highest_weight", 20, weighted_random_host_weight_pairs="a:9,b:10")) == {"b"}
     assert set(picks("highest-weight", 20)) == {"a", "b"}
+
+
+def test_the_turns_of_several_threads_are_equal() -> None:
+    choose = chooser("round_robin")
+    with ThreadPoolExecutor(8) as pool:
+        turns = Counter(host.host for host in pool.map(lambda _: choose(HOSTS), range(2000)))
+    assert turns == {"a": 1000, "b": 1000}
 
 
 def test_a_strategy_has_its_own_weights_only() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 
 import pytest
@@ -91,24 +90,6 @@ def test_connections_with_weights_of_their_own_share_the_turns() -> None:
     assert turns == ["aab", "aba", "aba"]
 
 
-def test_the_turns_of_several_threads_are_equal() -> None:
-    state = SelectorState()
-    turns: Counter[str] = Counter()
-    lock = threading.Lock()
-
-    def choose() -> None:
-        mine = Counter(picks("round_robin", [A, B, C], 300, state=state))
-        with lock:
-            turns.update(mine)
-
-    threads = [threading.Thread(target=choose) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert turns == {"a": 800, "b": 800, "c": 800}
-
-
 @pytest.mark.parametrize(
     ("hosts", "weights"),
     [
@@ -138,21 +119,6 @@ def test_the_host_with_the_fewest_connections_wins() -> None:
     state = new_state(connections=lambda: Counter({"a:5432": 3, "b:5432": 2, "elsewhere:5432": 9}))
     assert picks("least_connections", [A, B], 1, state=state) == "b"
     assert picks("least_connections", [A, B, C], 1, state=state) == "c"
-
-
-def test_those_who_choose_before_they_are_connected_spread() -> None:
-    state = new_state(connections=Counter, clock=lambda: 1.0)
-    assert Counter(picks("least_connections", [A, B, C], 30, state=state)) == {"a": 10, "b": 10, "c": 10}
-
-
-def test_a_choice_of_long_ago_counts_only_if_it_is_a_connection() -> None:
-    now = [1.0]
-    connections: Counter[str] = Counter()
-    state = new_state(connections=lambda: Counter(connections), clock=lambda: now[0])
-    chosen = picks("least_connections", [A, B], 1, state=state)
-    now[0] += 60
-    connections["b:5432" if chosen == "a" else "a:5432"] += 1
-    assert picks("least_connections", [A, B], 1, state=state) == chosen
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,17 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 import weakref
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from aws_advanced_python_wrapper.cluster.background import RefusedError
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole, address
-from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, RefusedError, TopologyMonitor
+from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.places import Places
+from aws_advanced_python_wrapper.cluster.response_times import ResponseTimes
 from aws_advanced_python_wrapper.cluster.selectors import SelectorState
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 # Connections to one host that failover opens at a time, so that a host which has just taken over is not overrun.
 _DOOR = 16
+
+# Seconds after which a connection that is still not where it was to go has failed to get there.
+_LONGEST_WAY = 30.0
 
 _Doors: TypeAlias = "weakref.WeakKeyDictionary[object, dict[str, Places]]"
 
@@ -54,6 +60,8 @@ class Tenant(Protocol):
 
     host: HostInfo
     """The host it leads to."""
+    heading_for: tuple[str, float] | None
+    """The address of the host that was chosen for it, and the monotonic time of that; None once it leads there."""
 
 
 class Cluster:
@@ -69,7 +77,8 @@ class Cluster:
         self.store = TopologyStore()
         self.tracker = ConnectionTracker(self.store)
         self.monitor = TopologyMonitor(self.store, self._open_observer, self._is_wanted, pace)
-        self.selector_state = SelectorState(connections=self._connections)
+        self.response_times = ResponseTimes(self.store)
+        self.selector_state = SelectorState(connections=self._connections, response_time=self.response_times.of)
         self._tenants: weakref.WeakSet[Tenant] = weakref.WeakSet()
         self._doors: _Doors = weakref.WeakKeyDictionary()
         self._turns = itertools.count()
@@ -122,6 +131,7 @@ class Cluster:
         self.store.after_fork()
         self.tracker.after_fork()
         self.monitor.after_fork()
+        self.response_times.after_fork()
 
     def _is_wanted(self) -> bool:
         # Asked under the monitor's lock, so without ours: a finalizer that comes in under ours may want the monitor's.
@@ -132,7 +142,10 @@ class Cluster:
             return list(self._tenants)
 
     def _connections(self) -> Counter[str]:
-        return Counter(tenant.host.address for tenant in self._live_tenants())
+        """Count connections by the addresses of hosts; one that is on its way counts where it will be."""
+        old, tenants = time.monotonic() - _LONGEST_WAY, self._live_tenants()
+        ways = ((tenant.host.address, tenant.heading_for) for tenant in tenants)
+        return Counter(here if way is None or way[1] < old else way[0] for here, way in ways)
 
     def _open_observer(self, host: HostInfo) -> Observer:
         offers = list({tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values())
@@ -194,6 +207,7 @@ class Directory:
             self._by_name, self._dialect_codes = {}, {}
         for cluster in clusters:
             cluster.monitor.stop()
+            cluster.response_times.stop()
         self.era += 1
 
     def after_fork(self) -> None:

@@ -1,8 +1,9 @@
 """Keeps a cluster's topology true: asks hosts who they are, in background threads.
 
-Calm, one thread asks the writer every refresh interval. While somebody searches (a session failed over, or the
-writer's own thread lost it), every known host has a thread that asks at a short interval; each publishes what its host
-says of itself. There is no coordinator: each thread decides after each answer whether it is still needed.
+Calm, one thread asks the writer every refresh interval, and so does another one for each host that is unavailable,
+until it answers: no host is avoided for longer than it has to be. While somebody searches (a session failed over, or
+the writer's own thread lost it), every known host has a thread that asks at a short interval; each publishes what its
+host says of itself. There is no coordinator: each thread decides after each answer whether it is still needed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from aws_advanced_python_wrapper.cluster.background import RefusedError, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,10 +46,6 @@ class Observer(Protocol):
     def close(self) -> None:
         """End the connection without waiting for the host."""
         ...
-
-
-class RefusedError(Exception):
-    """A host answered, and does not let the monitor in: asking again at once would be of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,11 @@ class TopologyMonitor:
             return set()
         if self._is_searching() or topology.writer is None:
             return {host.address for host in topology.hosts}
-        return {topology.writer.address}
+        return {topology.writer.address} | topology.unavailable
+
+    def _is_lost(self, address: str) -> bool:
+        topology = self._store.current
+        return topology is not None and address in topology.unavailable
 
     def _start_missing(self) -> None:
         for address in self._needed() - self._threads.keys():
@@ -190,7 +193,7 @@ class TopologyMonitor:
     def _watch(self, address: str, calls: int) -> None:
         """Ask one host for as long as that is needed. The body of a thread."""
         try:
-            self._wait_for_first_turn(calls)
+            self._wait_for_first_turn(address, calls)
             self._ask_while_needed(address)
         finally:  # should a log handler of the program's have raised, another thread may take the place
             self._end(address)
@@ -207,7 +210,7 @@ class TopologyMonitor:
                 self._store.publish(observer.observe())
                 self._forget_reason(address)
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
-                _give_up(observer)
+                give_up(observer)
                 observer = None
                 self._note_reason(address, error)
                 refused = isinstance(error, RefusedError)
@@ -216,7 +219,7 @@ class TopologyMonitor:
             self._pause(
                 calls, _A_FULL_PAUSE if refused else tries, self._pace.searching * (1 if observer else _KNOCKING)
             )
-        _give_up(observer)
+        give_up(observer)
 
     def _connect_to(self, address: str) -> Observer:
         topology = self._store.current
@@ -225,13 +228,14 @@ class TopologyMonitor:
             raise LookupError(f"{address} is no longer a member of the cluster")
         return self._connect(host)
 
-    def _wait_for_first_turn(self, calls: int) -> None:
-        # Calm, the session that started this thread has just asked; in a search, the standing connection goes first.
+    def _wait_for_first_turn(self, address: str, calls: int) -> None:
+        # Calm, the session that started this thread has just asked the writer; a host that is unavailable was marked so
+        # up to a turn ago. In a search, the standing connection goes first.
         with self._changed:
             if self._calls != calls:
                 return
             if not self._is_searching():
-                self._changed.wait(self._calm)
+                self._changed.wait(0 if self._is_lost(address) else self._calm)
             elif len(self._threads) > 1:
                 self._changed.wait(_HEAD_START)
 
@@ -284,12 +288,3 @@ class TopologyMonitor:
     def __repr__(self) -> str:
         with self._changed:
             return f"<{type(self).__name__} {'searching' if self._is_searching() else 'calm'} {sorted(self._threads)}>"
-
-
-def _give_up(observer: Observer | None) -> None:
-    if observer is None:
-        return
-    try:
-        observer.close()
-    except Exception as error:  # noqa: BLE001 - nobody needs the connection any more, but its thread must live on
-        logger.debug("closing a connection of the monitor: %s", error)

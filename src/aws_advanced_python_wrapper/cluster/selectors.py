@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 from aws_advanced_python_wrapper.cluster.eligibility import Retries
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 
-_ON_ITS_WAY = 1.0  # s for which a choice counts as a connection, which may not be open yet
 _NO_TURN = (0, 0)
 
 
@@ -52,8 +51,6 @@ class SelectorState:
         self.turns: dict[str, tuple[int, int]] = {}
         """Address -> number of its last turn, and how many it has had in a row."""
         self.numbers = itertools.count(1)
-        self.recent: deque[tuple[float, str]] = deque()
-        """Times and addresses of the choices by least_connections that may not be connections yet."""
         self.retries = Retries()
         self.after_fork()
 
@@ -63,7 +60,7 @@ class SelectorState:
 
 
 Selector: TypeAlias = Callable[[Sequence[HostInfo], Weights, SelectorState], HostInfo]
-"""Chooses among hosts of which there is at least one."""
+"""Chooses among hosts of which there is at least one; called under the state's lock."""
 
 
 def choose_random(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
@@ -81,12 +78,11 @@ def choose_round_robin(hosts: Sequence[HostInfo], weights: Weights, state: Selec
         return state.turns.get(host.address, _NO_TURN)
 
     in_order = sorted(hosts, key=lambda host: host.address)
-    with state.lock:
-        latest = max(in_order, key=last_turn)
-        _number, in_a_row = last_turn(latest)
-        goes_on = 0 < in_a_row < weights.of(latest)
-        chosen = latest if goes_on else min(in_order, key=lambda host: last_turn(host)[0])
-        state.turns[chosen.address] = next(state.numbers), in_a_row + 1 if goes_on else 1
+    latest = max(in_order, key=last_turn)
+    _number, in_a_row = last_turn(latest)
+    goes_on = 0 < in_a_row < weights.of(latest)
+    chosen = latest if goes_on else min(in_order, key=lambda host: last_turn(host)[0])
+    state.turns[chosen.address] = next(state.numbers), in_a_row + 1 if goes_on else 1
     return chosen
 
 
@@ -101,19 +97,9 @@ def choose_highest_weight(hosts: Sequence[HostInfo], weights: Weights, state: Se
 
 
 def choose_least_connections(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001
-    """Choose the host to which this process has the fewest connections, by chance where several have as few.
-
-    Choices of the last moment count too: else all that choose at the same time would go to the same host.
-    """
+    """Choose the host to which this process has the fewest connections, by chance where several have as few."""
     connections = state.connections()
-    with state.lock:
-        now = state.clock()
-        while state.recent and state.recent[0][0] < now - _ON_ITS_WAY:
-            state.recent.popleft()
-        connections.update(address for _at, address in state.recent)
-        chosen = _one_of_least(hosts, lambda host: connections[host.address], state)
-        state.recent.append((now, chosen.address))
-    return chosen
+    return _one_of_least(hosts, lambda host: connections[host.address], state)
 
 
 def choose_fastest_response(hosts: Sequence[HostInfo], weights: Weights, state: SelectorState) -> HostInfo:  # noqa: ARG001

@@ -75,6 +75,12 @@ class Topology:
         """The readers, in the order of their ids."""
         return tuple(host for host in self.hosts if host.role is HostRole.READER)
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """The addresses of the hosts that could not be reached when they were last tried."""
+        lost = HostAvailability.UNAVAILABLE
+        return frozenset(host.address for host in self.hosts if host.availability is lost)
+
     def find(self, wanted: str) -> HostInfo | None:
         """Return the host with this address."""
         return next((host for host in self.hosts if host.address == wanted), None)

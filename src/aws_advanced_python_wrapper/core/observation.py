@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.cluster.monitor import RefusedError
+from aws_advanced_python_wrapper.cluster.background import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.cluster.topology import Observation
-    from aws_advanced_python_wrapper.database.dialect import Ask
+    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
     from aws_advanced_python_wrapper.properties import Settings
 
 # Seconds. A monitor that waits for a frozen host learns nothing, so its connections give up early, unless the user says
@@ -26,31 +26,44 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT = 5
 
 
-class MonitorCredentials:
-    """What a session lends to the monitor of its cluster: settings, and how to use them in a thread."""
+class BackgroundCredentials:
+    """A session's settings for the connections of one purpose, and how to open them in a thread."""
 
-    def __init__(self, settings: Settings, adapter: DriverAdapter, cluster: Cluster) -> None:
+    def __init__(
+        self, settings: Settings, adapter: DriverAdapter, dialect: Dialect, purpose: str, connect_timeout: float
+    ) -> None:
         self._adapter = adapter
-        self._cluster = cluster
-        defaults = {**adapter.neutral_parameters, "connect_timeout": _CONNECT_TIMEOUT}
-        self._settings = settings.for_monitoring(TOPOLOGY_MONITORING, without=adapter.session_parameters, **defaults)
+        self._dialect = dialect
+        defaults = {**adapter.neutral_parameters, "connect_timeout": connect_timeout}
+        self._settings = settings.for_monitoring(purpose, without=adapter.session_parameters, **defaults)
+        self._timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
         # Compared, never shown: equal for settings that open the same connection.
         self.key = repr(sorted(self._settings.driver.items()))
 
-    def observe(self, host: HostInfo) -> HostObserver:
+    def open(self, host: HostInfo) -> RawConnection:
         """Open a connection to a host; raises `RefusedError` if that cannot succeed with these settings.
 
         Be it the user, the password, the database or TLS: another session's settings may do better.
         """
         arguments = self._adapter.arguments(self._settings, host.host, host.port)
         try:
-            raw = run(self._adapter.open(BlockingIo(), arguments))
+            return run(self._adapter.open(BlockingIo(), arguments))
         except self._adapter.errors.Error as error:
-            if classify_opening(self._adapter, self._cluster.dialect, error) is ErrorKind.NETWORK:
+            if classify_opening(self._adapter, self._dialect, error) is ErrorKind.NETWORK:
                 raise
             raise RefusedError(f"{host.address} refuses user {self._settings.user!r}: {error}") from error
-        timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
-        return HostObserver(self._adapter, raw, self._cluster, timeout)
+
+
+class MonitorCredentials(BackgroundCredentials):
+    """What a session lends to the monitor of its cluster."""
+
+    def __init__(self, settings: Settings, adapter: DriverAdapter, cluster: Cluster) -> None:
+        super().__init__(settings, adapter, cluster.dialect, TOPOLOGY_MONITORING, _CONNECT_TIMEOUT)
+        self._cluster = cluster
+
+    def observe(self, host: HostInfo) -> HostObserver:
+        """Open a connection to a host, as `open` does, that is asked who it leads to."""
+        return HostObserver(self._adapter, self.open(host), self._cluster, self._timeout)
 
 
 class HostObserver:

@@ -89,6 +89,8 @@ class SessionView(Protocol):
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         ...
 
+    heading_for: tuple[str, float] | None
+    """The address of the host that was chosen for it, and the monotonic time of that; None once it leads there."""
     wanted_role: HostRole | None
     """The role of the host that the program wants now, where a plugin knows better than the endpoint; else None."""
 

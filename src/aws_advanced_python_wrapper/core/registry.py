@@ -38,6 +38,9 @@ _BUILT_IN = {
     "host_monitoring_v2": _HOST_MONITORING,
     "efm": _HOST_MONITORING,
     "efm2": _HOST_MONITORING,
+    "fastest_response_strategy": (
+        "aws_advanced_python_wrapper.fastest_response_strategy_plugin:FastestResponseStrategyPlugin"
+    ),
     "read_write_splitting": "aws_advanced_python_wrapper.read_write_splitting_plugin:ReadWriteSplittingPlugin",
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }

@@ -92,7 +92,14 @@ def _selector(session: SessionView, parameter: Parameter[Strategy]) -> _Select:
     if strategy in _WEIGHTS:
         default, pairs = _WEIGHTS[strategy]
         weights = Weights(session.settings[default], session.settings[pairs])
-    return lambda hosts, state: selector(hosts, weights, state)
+
+    def select(hosts: Sequence[HostInfo], state: SelectorState) -> HostInfo:
+        with state.lock:  # who chooses next knows of this choice
+            chosen = selector(hosts, weights, state)
+            session.heading_for = chosen.address, state.clock()
+        return chosen
+
+    return select
 
 
 def _users_own(session: SessionView, function: Callable[..., object], name: str) -> _Select:

@@ -83,6 +83,7 @@ class Session:
         self.running: list[float] = []
         """Monotonic times, in seconds, at which the calls began that have not returned yet."""
         self.wanted_role: HostRole | None = None
+        self.heading_for: tuple[str, float] | None = None
         self.closed = False
         self._era = CLUSTERS.era
         self._cursors: WeakCollection[Replaceable] = WeakCollection()
@@ -333,7 +334,7 @@ class Session:
         # First the host, then the connection: who reads host, connection and the same host again has read what belongs
         # together.
         self.current = opened
-        self.host = opened.host
+        self.host, self.heading_for = opened.host, None
         self.raw = opened.raw
         self.transaction_status = 0
         self._lost_in_transaction = None

@@ -45,7 +45,8 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 # of that purpose open. No prefix is the beginning of another.
 TOPOLOGY_MONITORING: Final = "topology-monitoring-"
 HOST_MONITORING: Final = "monitoring-"
-PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING)
+RESPONSE_MEASUREMENT: Final = "frt-"
+PURPOSES: Final = (TOPOLOGY_MONITORING, HOST_MONITORING, RESPONSE_MEASUREMENT)
 
 # Of this driver's own parameters, those that such connections obey.
 OF_BACKGROUND: Final = frozenset(

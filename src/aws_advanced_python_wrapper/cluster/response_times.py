@@ -1,0 +1,202 @@
+"""How long the hosts of a cluster take to answer: one thread for each host, while connections want to know."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import statistics
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from aws_advanced_python_wrapper.cluster.background import RefusedError, give_up
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.cluster.store import TopologyStore
+
+logger = logging.getLogger(__name__)
+
+_PINGS = 5
+_ROUND = 1.0  # s after which a round has no further pings: a host that slow need not be measured exactly
+
+
+class Pinger(Protocol):
+    """A connection to one host over which its response time is measured."""
+
+    def ping(self) -> None:
+        """Have the host answer; raises the driver's error, also when it does not in time."""
+        ...
+
+    def close(self) -> None:
+        """End the connection without waiting for the host."""
+        ...
+
+
+class Interested(Protocol):
+    """A connection of the program's that wants to know the response times."""
+
+    interval: float
+    """Seconds between two measurements of a host."""
+    key: str
+    """The same for settings that open the same connection."""
+
+    def connect(self, host: HostInfo) -> Pinger:
+        """Open a connection; raises `RefusedError` if the server does not accept these credentials."""
+        ...
+
+
+class ResponseTimes:
+    """The response times of a cluster's hosts, and the threads that measure them.
+
+    Connections that are interested are held weakly. There is no coordinator: each thread starts those that are missing
+    and ends when nobody needs it, at its next turn at the latest.
+    """
+
+    def __init__(self, store: TopologyStore) -> None:
+        self._store = store
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Start clean: in a forked child no thread of the parent lives, and the lock may be held by one."""
+        self._changed = threading.Condition()
+        self._interested: weakref.WeakSet[Interested] = weakref.WeakSet()
+        self._threads: dict[str, threading.Thread] = {}
+        self._measured: dict[str, tuple[float, float]] = {}
+        """Address -> seconds, and the monotonic time until which that holds."""
+        self._reasons: dict[str, str] = {}
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """The threads that are running now."""
+        with self._changed:
+            return tuple(self._threads.values())
+
+    def of(self, address: str) -> float | None:
+        """Return the response time of a host in seconds; None if it has not answered lately."""
+        seconds, until = self._measured.get(address, (None, 0.0))
+        return seconds if time.monotonic() < until else None
+
+    def join(self, interested: Interested) -> None:
+        """Measure for one more connection."""
+        with self._changed:
+            self._interested.add(interested)
+            self._start_missing()
+            self._changed.notify_all()  # it may want to know more often than the others
+
+    def leave(self, interested: Interested) -> None:
+        """Measure for one connection less."""
+        with self._changed:
+            self._interested.discard(interested)
+            if not self._interested:
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Have all threads end, none of which is waited for; connections must join again."""
+        with self._changed:
+            self._interested.clear()
+            self._changed.notify_all()
+
+    def _needed(self) -> set[str]:
+        topology = self._store.current
+        return {host.address for host in topology.hosts} if topology and self._interested else set()
+
+    def _start_missing(self) -> None:
+        for address in self._needed() - self._threads.keys():
+            thread = threading.Thread(
+                target=self._measure, args=(address,), name=f"response time {address}", daemon=True
+            )
+            self._threads[address] = thread
+            try:
+                thread.start()
+            except RuntimeError as error:  # the process has no room for another thread, or is ending
+                del self._threads[address]
+                logger.warning("cannot measure the response time of %s: %s", address, error)
+                return
+            except BaseException:  # a signal handler raised: should the thread have begun, it ends by itself
+                del self._threads[address]
+                raise
+
+    # The threads
+
+    def _measure(self, address: str) -> None:
+        pinger: Pinger | None = None
+        try:
+            while self._go_on(address):
+                began = time.monotonic()
+                try:
+                    pinger = pinger or self._connect(address)
+                    self._note(address, round_trip(pinger), began)
+                except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
+                    give_up(pinger)
+                    pinger = None
+                    self._forget(address, error)
+                self._pause(address, began)
+        finally:
+            give_up(pinger)
+            self._end(address)
+
+    def _connect(self, address: str) -> Pinger:
+        topology = self._store.current
+        host = topology and topology.find(address)
+        if not host:
+            raise LookupError(f"{address} is no longer a member of the cluster")
+        with self._changed:
+            offers = {interested.key: interested for interested in self._interested}
+        for interested in offers.values():
+            with contextlib.suppress(RefusedError):
+                return interested.connect(host)
+        raise RefusedError(f"{address} accepts the credentials of none of {len(offers)} users that are connected")
+
+    def _go_on(self, address: str) -> bool:
+        with self._changed:
+            self._start_missing()
+            mine = self._threads.get(address) is threading.current_thread()
+            if mine and address in self._needed():
+                return True
+            self._end(address)  # under the same lock: who needs a thread a moment later starts another one
+            return False
+
+    def _end(self, address: str) -> None:
+        with self._changed:
+            if self._threads.get(address) is threading.current_thread():
+                del self._threads[address]
+                self._measured.pop(address, None)
+
+    def _note(self, address: str, seconds: float, began: float) -> None:
+        now = time.monotonic()
+        with self._changed:
+            # The next result is due after an interval; one that is as late again does not come.
+            self._measured[address] = seconds, now + 2 * (self._interval() + now - began)
+            self._reasons.pop(address, None)
+
+    def _forget(self, address: str, error: Exception) -> None:
+        reason = str(error).partition("\n")[0]
+        with self._changed:
+            self._measured.pop(address, None)
+            told, self._reasons[address] = self._reasons.get(address), reason
+        if reason != told:  # once for as long as it is the same
+            logger.debug("the response time of %s is not known: %s", address, reason)
+
+    def _pause(self, address: str, began: float) -> None:
+        with self._changed:
+            while address in self._needed() and (pause := began + self._interval() - time.monotonic()) > 0:
+                self._changed.wait(min(pause, threading.TIMEOUT_MAX))
+
+    def _interval(self) -> float:
+        return min((interested.interval for interested in self._interested), default=0.0)
+
+    def __repr__(self) -> str:
+        with self._changed:
+            return f"<{type(self).__name__} {sorted(self._threads)}>"
+
+
+def round_trip(pinger: Pinger) -> float:
+    """Return the median time of some pings, in seconds."""
+    times: list[float] = []
+    while len(times) < _PINGS and sum(times) < _ROUND:
+        began = time.perf_counter()
+        pinger.ping()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
