@@ -8,7 +8,7 @@ from aws_advanced_python_wrapper.converters import NUMBER, TRUTH, Parameter, cho
 from aws_advanced_python_wrapper.parameters.host_selection import STRATEGY, Strategy
 
 ENABLE_FAILOVER: Final[Parameter[bool]] = Parameter(
-    "enable_failover", TRUTH, True, "failover", "Fail over at all; false: errors pass through as they are."
+    "enable_failover", TRUTH, True, "failover", "Whether to fail over at all; false: errors pass through as they are."
 )
 
 ENABLE_CONNECT_FAILOVER: Final[Parameter[bool]] = Parameter(
@@ -16,7 +16,7 @@ ENABLE_CONNECT_FAILOVER: Final[Parameter[bool]] = Parameter(
     TRUTH,
     False,
     "failover",
-    "Fail over also when the first connection cannot be opened.",
+    "Whether to fail over also when the first connection cannot be opened, if the cluster is known.",
 )
 
 FAILOVER_MODE: Final[Parameter[str | None]] = Parameter(
@@ -24,7 +24,7 @@ FAILOVER_MODE: Final[Parameter[str | None]] = Parameter(
     optional(choice("strict_writer", "strict_reader", "reader_or_writer")),
     None,
     "failover",
-    "Which host to fail over to; None: as the endpoint in host suggests.",
+    "Which host to fail over to. Unless given, a reader endpoint means reader_or_writer, any other strict_writer.",
 )
 
 FAILOVER_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
@@ -42,7 +42,8 @@ FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC: Final[Parameter[float | None]] = Par
     optional(NUMBER),
     None,
     "failover",
-    "Older name for the pace of a search; None: cluster_topology_high_refresh_rate_ms says it.",
+    "Time between two questions to each host while a new writer is sought, in place of "
+    "`cluster_topology_high_refresh_rate_ms`.",
     unit="seconds",
     above=0,
 )
@@ -52,7 +53,7 @@ FAILOVER_WRITER_RECONNECT_INTERVAL_SEC: Final[Parameter[float | None]] = Paramet
     optional(NUMBER),
     None,
     "failover",
-    "Time between two attempts to reach the writer during a failover; None: the pace of the search.",
+    "Time between two attempts to reach the writer during a failover. Unless given, the pace of the search.",
     unit="seconds",
     above=0,
 )

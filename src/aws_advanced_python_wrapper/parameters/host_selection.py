@@ -115,7 +115,7 @@ READER_MAX_LAG_MS: Final[Parameter[float | None]] = Parameter(
     optional(NUMBER),
     None,
     "host selection",
-    "Replica lag from which a reader is passed over while another host is nearer to the writer; None: any lag will do.",
+    "Replica lag from which a reader is passed over while another host is nearer to the writer.",
     unit="milliseconds",
     minimum=0,
 )
@@ -141,7 +141,7 @@ DEFAULT_HOST_AVAILABILITY_STRATEGY: Final[Parameter[str]] = Parameter(
     _BACKOFF,
     "",
     "host selection",
-    "exponential_backoff: an unavailable host is tried again now and then. Empty: only once it has answered.",
+    "With `exponential_backoff` an unavailable host is tried again now and then, else only once it has answered.",
 )
 
 HOST_AVAILABILITY_STRATEGY_MAX_RETRIES: Final[Parameter[int]] = Parameter(
