@@ -153,7 +153,10 @@ class ReadWriteSplittingPlugin(Plugin):
         except BaseException:
             await session.discard(opened)
             raise
-        session.put_aside(left)
+        if left.lease is None:
+            session.put_aside(left)
+        else:  # others may need it, and the pool has one at hand for the way back
+            await session.leave(left)
         if session.closed:  # by another thread, which may not have seen both
             await self._end_both(opened)
         logger.debug("moved from %s to %s", old, new)

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.cluster.host import HostRole
+from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, ReadWriteSplittingError
+from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
 from support.fake_driver import FakeCluster, FakeNetwork, InterfaceError, LoginError, NetworkError, ReadOnlyError
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_advanced_python_wrapper.core.pools import PooledConnectionProvider
     from aws_advanced_python_wrapper.core.session import Session
     from support.flavours import Flavour
 
@@ -451,6 +457,35 @@ def test_writes_on_a_reader_are_the_programs_own_error(flavour: Flavour, network
             await flavour.execute(session, "INSERT")
         assert session.raw.host is cluster[2]
         await session.end()
+
+    flavour.run(scenario())
+
+
+@pytest.fixture
+def pools(flavour: Flavour) -> Iterator[PooledConnectionProvider]:
+    """Have all connections taken from internal pools."""
+    manager = AsyncConnectionProviderManager if flavour.asynchronous else ConnectionProviderManager
+    provider: Any = AsyncPooledConnectionProvider() if flavour.asynchronous else SqlAlchemyPooledConnectionProvider()
+    manager.set_connection_provider(provider)
+    yield provider
+    manager.reset_provider()
+
+
+def test_the_side_that_is_left_goes_back_to_its_internal_pool(
+    flavour: Flavour, network: FakeNetwork, pools: PooledConnectionProvider
+) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name, SPLITTING)
+        for read_only in [True, False] * 5:
+            await session.route(read_only)
+            assert session.raw.host is cluster[2 if read_only else 1]
+            assert session.take_aside() is None
+            assert sum(pool.in_use for _, pool in pools._pools.values()) == 1
+        assert len(network.opened_by("program")) == 2
+        await session.end()
+        assert sum(pool.in_use for _, pool in pools._pools.values()) == 0
 
     flavour.run(scenario())
 
