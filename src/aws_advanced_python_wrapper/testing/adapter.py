@@ -179,7 +179,7 @@ class FakeAdapter(DriverAdapter):
     def closed_twin(self, raw: FakeConnection) -> FakeConnection:
         """Copy it."""
         twin = copy.copy(raw)
-        twin.closed = True
+        twin.closed, twin.statements = True, list(raw.statements)
         return twin
 
     def session_query(self, raw: FakeConnection, state: ServerState, *, rollback: bool = False) -> str:
