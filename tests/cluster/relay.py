@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class Relay:
-    """Listens at an address of its own, on the instance's port. The body of a `with` statement is its life."""
+    """Listens at an address or port of its own. The body of a `with` statement is its life."""
 
-    def __init__(self, instance: Instance, address: str) -> None:
+    def __init__(self, instance: Instance, address: str, port: int | None = None) -> None:
         self.address = address
+        self.port = port or instance.port
         self.clients = 0
         """Connections that the programs have not ended."""
         self._instance = instance
@@ -50,7 +51,7 @@ class Relay:
         self._silent = True
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self.address, self._instance.port)
+        self._server = await asyncio.start_server(self._serve, self.address, self.port)
 
     async def _end(self) -> None:
         if self._server is not None:

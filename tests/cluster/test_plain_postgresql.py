@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from aws_advanced_python_wrapper import release_resources
+from aws_advanced_python_wrapper import FailoverError, release_resources
+from aws_advanced_python_wrapper.local import LocalCluster
 from cluster.support import at_server, driver_threads, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from aws_advanced_python_wrapper import AwsWrapperConnection
-    from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.support import Connect
 
 
-@pytest.fixture(scope="module")
-def one_server(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
-    return local_cluster_factory(name="plain", deployment="plain", instances=1)
+@pytest.fixture(scope="module", params=["plain", "rds"])
+def one_server(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
+    with LocalCluster(name=request.param, deployment=request.param, instances=1) as server:
+        yield server
 
 
 @pytest.fixture
@@ -33,11 +35,16 @@ def plain(one_server: LocalCluster) -> LocalCluster:
 
 
 plugins = pytest.mark.parametrize("settings", [{}, {"plugins": ""}, {"plugins": "failover"}], ids=str)
-endpoints = pytest.mark.parametrize("endpoint", ["cluster", "instance", "address"])
+endpoints = pytest.mark.parametrize("endpoint", ["cluster", "instance", "address", "custom domain"])
 
 
 def host(plain: LocalCluster, endpoint: str) -> str:
-    return {"cluster": plain.writer_endpoint, "instance": plain.writer.host, "address": plain.writer.address}[endpoint]
+    return {
+        "cluster": plain.writer_endpoint,
+        "instance": plain.writer.host,
+        "address": plain.writer.address,
+        "custom domain": plain.alias("db.example.com"),
+    }[endpoint]
 
 
 def end_backend(plain: LocalCluster, connection: AwsWrapperConnection) -> None:
@@ -81,6 +88,66 @@ def test_the_error_of_a_killed_server_passes_unchanged(
     assert type(caught.value).__module__.startswith("psycopg")
     with pytest.raises(psycopg.OperationalError, match="refused"):
         connect(plain, **settings)
+
+
+@plugins
+def test_an_attempt_that_must_fail_fails_as_it_does_without_the_driver(
+    plain: LocalCluster, connect: Connect, settings: dict[str, Any]
+) -> None:
+    for wrong in (
+        {"password": "wrong"},
+        {"dbname": "nowhere"},
+        {"user": "nobody"},
+        {"port": 1},
+        {"host": "no.invalid"},
+    ):
+        arguments: dict[str, Any] = dict(wrong)
+        asked = arguments.pop("host", None)
+        with pytest.raises(psycopg.OperationalError) as plainly:
+            psycopg.connect(plain.conninfo(asked), **arguments)
+        with pytest.raises(psycopg.OperationalError) as caught:
+            connect(plain, asked, **settings, **arguments)
+        assert type(caught.value) is type(plainly.value)
+        assert str(caught.value) == str(plainly.value)
+
+
+@plugins
+def test_a_server_that_refuses_everybody_is_no_failover(
+    plain: LocalCluster, connect: Connect, settings: dict[str, Any]
+) -> None:
+    connection = connect(plain, **settings)
+    plain.writer.proxy.refuse()
+    plain.writer.proxy.reset()
+    began = time.monotonic()
+    with pytest.raises(psycopg.OperationalError) as caught:
+        connection.execute("SELECT 1")
+    assert type(caught.value) is psycopg.OperationalError
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        connect(plain, **settings)
+    assert time.monotonic() - began < 20, "a failover may take minutes"
+    plain.writer.proxy.accept()
+    assert value(connect(plain, **settings), "SELECT 1") == 1
+
+
+@plugins
+def test_a_transaction_that_is_lost_ends_with_the_drivers_own_error(
+    plain: LocalCluster, connect: Connect, settings: dict[str, Any]
+) -> None:
+    connection = connect(plain, autocommit=False, **settings)
+    connection.execute("SELECT 1")
+    plain.failover()  # with nobody to take over: a restart
+    with pytest.raises(psycopg.OperationalError) as caught:
+        connection.execute("SELECT 1")
+    assert not isinstance(caught.value, FailoverError)
+    assert value(connect(plain, **settings), "SELECT 1") == 1
+
+
+def test_only_the_host_is_watched_and_only_while_a_call_waits_for_it(plain: LocalCluster, connect: Connect) -> None:
+    connection = connect(plain, failure_detection_time_ms=50)
+    connection.execute("SELECT pg_sleep(0.3)")
+    names = {thread.name.partition(" ")[0] for thread in threading.enumerate() if thread.daemon}
+    assert "host" in names
+    assert "topology" not in names
 
 
 def test_no_thread_is_started_for_a_topology(plain: LocalCluster, connect: Connect) -> None:
