@@ -33,7 +33,7 @@ DOMAIN = "c1x2y3z4abcd.us-east-2.rds.amazonaws.com"
 """Of the imaginary cluster that all pages mean."""
 
 # What a text may hold, and how it is kept true. Diagrams and tables of contents are Sphinx's.
-LANGUAGES = {"python", "console", "ini", "text", "mermaid", "{toctree}"}
+LANGUAGES = {"python", "console", "ini", "text", "toml", "mermaid", "{toctree}"}
 
 ADDRESS = re.compile(rf'"((?:host=|postgres(?:ql)?://)[^"\n]*{re.escape(DOMAIN)}[^"\n]*)"')
 CONNECTION_STRING = re.compile(r"^(?:host=|postgres(?:ql)?://).*$", re.MULTILINE)

@@ -1,0 +1,3 @@
+"""The tests of the plugin `dev` of the blocking flavour, with asyncio connections."""
+
+from cluster.test_developer_plugin import *  # noqa: F403
