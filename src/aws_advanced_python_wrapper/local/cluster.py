@@ -274,6 +274,10 @@ class LocalCluster:
         self._call("set_delays", changes=delays)
         self._delays = self._delays.change(delays)
 
+    def set_lag(self, instance: Instance | str, milliseconds: float | None) -> None:
+        """Have an Aurora reader report that it is so far behind the writer, whatever is true; None ends the lie."""
+        self._call("set_lag", instance=str(instance), milliseconds=milliseconds)
+
     def set_dns(self, name: str, instance: Instance | str | None) -> None:
         """Make the record `name` point at an instance whatever is true; None ends the lie."""
         self._call("set_dns", name=name, instance=None if instance is None else str(instance))

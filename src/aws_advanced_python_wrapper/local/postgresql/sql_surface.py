@@ -58,12 +58,13 @@ AS $$
          coalesce(member.seen, clock_timestamp() - random() * interval '100 milliseconds'),
          0::bigint, 0::bigint,
          CASE WHEN member.writer THEN NULL
+              WHEN member.lag IS NOT NULL THEN member.lag
               WHEN member.seen IS NULL THEN 5 + (random() * 1500)::integer / 100.0::double precision
               ELSE trunc(extract(epoch FROM clock_timestamp() - member.seen) * 1000)::double precision END,
          0::double precision, 0::bigint, 0::bigint, here.lsn, 0::bigint, 0::bigint, 0,
          2 + (random() * 600)::integer / 100.0::double precision
     FROM jsonb_to_recordset(pg_read_file('{TOPOLOGY_FILE}')::jsonb)
-         AS member(server_id text, writer boolean, session_id text, seen timestamptz),
+         AS member(server_id text, writer boolean, session_id text, seen timestamptz, lag double precision),
          (SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
                   - '0/0'::pg_lsn)::bigint AS lsn) AS here
 $$;

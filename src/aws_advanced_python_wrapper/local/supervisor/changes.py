@@ -194,4 +194,5 @@ async def restore(cluster: ClusterController) -> None:
     cluster.custom.clear()
     cluster.records.forget_aliases()
     cluster.records.unpin_all()
+    cluster.tables.forget_lags()
     cluster.publish_at_once()

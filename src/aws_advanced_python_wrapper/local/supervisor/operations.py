@@ -120,6 +120,10 @@ class Operations:
         """See `LocalCluster.set_delays`."""
         self._cluster.delays = self._cluster.delays.change(changes)
 
+    async def set_lag(self, instance: str, milliseconds: float | None) -> None:
+        """See `LocalCluster.set_lag`."""
+        self._cluster.tables.set_lag(self._cluster.member(instance).name, milliseconds)
+
     async def set_dns(self, name: str, instance: str | None) -> None:
         """See `LocalCluster.set_dns`."""
         address = self._cluster.member(instance).node.address if instance else None

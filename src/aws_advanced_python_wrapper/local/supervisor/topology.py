@@ -38,6 +38,7 @@ class TopologyTables:
         self._delay = delay
         self._views: dict[str, tuple[Row, ...]] = {}
         self._seen: dict[str, str] = {}
+        self._lags: dict[str, float] = {}
         self._nodes: dict[str, Node] = {}
         self._arrived: dict[str, int] = {}
         self._sent = 0
@@ -76,12 +77,25 @@ class TopologyTables:
         if self._seen.pop(name, None):
             self._write_all()
 
+    def set_lag(self, name: str, lag: float | None) -> None:
+        """Have an instance reported as so many milliseconds behind the writer; None: as it is."""
+        self._lags.pop(name, None)
+        if lag is not None:
+            self._lags[name] = lag
+        self._write_all()
+
+    def forget_lags(self) -> None:
+        """Have all instances reported as they are."""
+        self._lags.clear()
+        self._write_all()
+
     def forget(self, name: str) -> None:
         """The instance does not exist any more."""
         self._views.pop(name, None)
         self._nodes.pop(name, None)
         self._arrived.pop(name, None)
         self._seen.pop(name, None)
+        self._lags.pop(name, None)
 
     def _write_all(self) -> None:
         for name in self._views:
@@ -90,5 +104,8 @@ class TopologyTables:
     def _write(self, node: Node) -> None:
         if not (node.directory / "PG_VERSION").exists():  # being rebuilt; its file is written before it starts again
             return
-        rows = [{**asdict(row), "seen": self._seen.get(row.server_id)} for row in self._views[node.name]]
+        seen, lags = self._seen.get, self._lags.get
+        rows = [
+            {**asdict(row), "seen": seen(row.server_id), "lag": lags(row.server_id)} for row in self._views[node.name]
+        ]
         node.write(TOPOLOGY_FILE, json.dumps(rows))
