@@ -13,6 +13,7 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, TransactionResolutionUnknownError
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
+from cluster.in_loop import InLoop
 from cluster.support import WHO, Background, at_server, eventually, fresh_table, program, true_writer, value
 
 if TYPE_CHECKING:
@@ -501,3 +502,17 @@ FORK = """
 
 def test_a_forked_child_leaves_its_parents_connections_alone(cluster: LocalCluster) -> None:
     assert program(FORK, cluster.conninfo()) == "done"
+
+
+def test_a_block_as_a_decorator_makes_each_call_in_a_block_of_its_own(cluster: LocalCluster, connect: Connect) -> None:
+    connection = connect(cluster, **ALONE)
+    if isinstance(connection, InLoop):  # there a decorated function is a coroutine
+        pytest.skip("of the blocking flavour")
+
+    @connection.reader()
+    def serving() -> Any:
+        return value(connection, WHO)
+
+    for _ in range(2):
+        assert serving() in readers(cluster)
+        assert value(connection, WHO) == true_writer(cluster)
