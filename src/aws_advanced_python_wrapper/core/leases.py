@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.connection_provider import ConnectionProvider
     from aws_advanced_python_wrapper.core.io import Io
-    from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.core.session_connections import SessionConnections
     from aws_advanced_python_wrapper.deadline import Deadline
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,11 @@ def provider_for(io: Io, host: HostInfo, props: Mapping[str, Any]) -> Connection
 
 
 async def open_leased(
-    session: Session, provider: ConnectionProvider, host: HostInfo, arguments: Mapping[str, Any], deadline: Deadline
+    session: SessionConnections,
+    provider: ConnectionProvider,
+    host: HostInfo,
+    arguments: Mapping[str, Any],
+    deadline: Deadline,
 ) -> Opened:
     """Open a connection through a provider. Only what a new connection raises is raised; others are passed over."""
     while True:
@@ -60,12 +64,12 @@ async def open_leased(
             raise
 
 
-def _connect(session: Session, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+def _connect(session: SessionConnections, arguments: Mapping[str, Any]) -> Callable[[], Any]:
     connect = partial(session.adapter.open, session.io, arguments)
     return (lambda: run(connect())) if isinstance(session.io, BlockingIo) else connect
 
 
-async def _verified(session: Session, opened: Opened, deadline: Deadline) -> Opened:
+async def _verified(session: SessionConnections, opened: Opened, deadline: Deadline) -> Opened:
     """Ask a connection who it is; one whose host has changed its role may not have noticed yet."""
     adapter, lease = session.adapter, opened.lease
     assert lease is not None  # noqa: S101 - for the type checker
@@ -83,7 +87,7 @@ async def _verified(session: Session, opened: Opened, deadline: Deadline) -> Ope
     return identified
 
 
-def _limit_waits(session: Session, opened: Opened) -> None:
+def _limit_waits(session: SessionConnections, opened: Opened) -> None:
     """Lift the limit of a connection's last user, where this one has none; their own is set with all others."""
     notes = opened.lease.notes if opened.lease else {}
     if session.settings[SOCKET_TIMEOUT] is not None:
@@ -92,13 +96,13 @@ def _limit_waits(session: Session, opened: Opened) -> None:
         session.adapter.limit_waits(opened.raw, _AS_GOOD_AS_NONE, opened.host.address)
 
 
-def note_switch(session: Session, opened: Opened) -> None:
+def note_switch(session: SessionConnections, opened: Opened) -> None:
     """Note that a function of the user's is about to set on a connection what nobody can take back."""
     if opened.lease is not None and session.settings[ON_SWITCH] is not None:
         opened.lease.notes[_ALTERED] = session.settings[RESET_SESSION_STATE_ON_CLOSE]
 
 
-async def give_back(session: Session, opened: Opened) -> None:
+async def give_back(session: SessionConnections, opened: Opened) -> None:
     """Return a connection that nobody uses any more to its pool, as it was lent; one that cannot be so is ended."""
     adapter, lease, raw = session.adapter, opened.lease, opened.raw
     assert lease is not None  # noqa: S101 - for the type checker

@@ -1,39 +1,32 @@
-"""The state of one wrapped connection, and the path of its calls."""
+"""One wrapped connection: what it works on at the moment, and how it goes on with another connection."""
 
 from __future__ import annotations
 
 import logging
-import math
 import weakref
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.aside import Aside
 from aws_advanced_python_wrapper.core.identification import Locator
-from aws_advanced_python_wrapper.core.io import Io, run
-from aws_advanced_python_wrapper.core.leases import give_back, note_switch, open_leased, provider_for
+from aws_advanced_python_wrapper.core.leases import note_switch
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
-from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Plugin, overrides
-from aws_advanced_python_wrapper.core.refusals import classify_opening
+from aws_advanced_python_wrapper.core.plugin import Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.session_calls import SessionCalls
+from aws_advanced_python_wrapper.core.session_connections import SessionConnections
 from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
-from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
-from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
-from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
-    from aws_advanced_python_wrapper.driver.adapter import RawCursor
+    from aws_advanced_python_wrapper.cluster.directory import Credentials
+    from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection, RawCursor, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,7 +53,7 @@ class _NotConnected:
     transaction_status = 0
 
 
-class Session:
+class Session(SessionCalls, SessionConnections):
     """Everything about one wrapped connection: the raw connection of the moment, its host, its plugins."""
 
     def __init__(
@@ -101,104 +94,6 @@ class Session:
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
         self._transaction: TransactionSource = _NotConnected()
 
-    # The path of a call: `call` is the hot path of the blocking flavour, `acall` its asyncio twin. Unless plugins wrap
-    # calls, one costs a question to the driver's own memory, a look at the clock and a few attribute accesses. Host
-    # monitoring reads the list from another thread: several callers may share it, as `append` and `remove` are atomic.
-
-    def call(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Make a call of the program's that may touch the network; raises what the driver raises, or an outcome."""
-        if self._era != CLUSTERS.era:
-            self._attach()
-        status = self.transaction_status = self._transaction.transaction_status
-        began, running = monotonic(), self.running
-        running.append(began)
-        try:
-            try:
-                if self._wrapping:
-                    return run(self._wrapped(function)(*args, **kwargs))  # type: ignore[no-any-return]
-                # Most calls have no keywords, and are quicker without any.
-                return function(*args, **kwargs) if kwargs else function(*args)
-            finally:
-                running.remove(began)
-        except Exception as error:
-            run(self.recover(function, error, status))
-            raise
-
-    async def acall(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Make a call of the program's, asyncio flavour."""
-        if self._era != CLUSTERS.era:
-            self._attach()
-        status = self.transaction_status = self._transaction.transaction_status
-        began, running = monotonic(), self.running
-        running.append(began)
-        try:
-            try:
-                if self._wrapping:
-                    return await self._wrapped(function)(*args, **kwargs)
-                return await function(*args, **kwargs)
-            finally:
-                running.remove(began)
-        except Exception as error:
-            await self.recover(function, error, status)
-            raise
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Count what is done inside as a running call, from whose error nothing is to be recovered."""
-        began = monotonic()
-        self.running.append(began)
-        try:
-            yield
-        finally:
-            self.running.remove(began)
-
-    def _wrapped(self, function: Callable[..., Any]) -> CallNext:
-        proceed: CallNext = partial(self.io.call, function)
-        for plugin in reversed(self._wrapping):
-            proceed = partial(plugin.execute, function, proceed)
-        return proceed
-
-    async def recover(self, function: Callable[..., Any], error: Exception, status: int) -> None:
-        """Let the plugins deal with an error; returns where the program is to see it as it is.
-
-        `status` is the transaction status when the call began. The session's may be another caller's by now.
-        """
-        if not self._on_error:
-            return
-        owner = getattr(function, "__self__", None)
-        failed = self.raw if owner is None else self.adapter.connection_of(owner)
-        kind = self.adapter.classify(error, failed)
-        if kind is ErrorKind.OTHER:
-            return
-        at = monotonic()
-        in_transaction = failed is self._lost_in_transaction or self.adapter.was_in_transaction(failed, status)
-        if in_transaction and self.adapter.is_closed(failed):
-            # Should the failover be interrupted, the next call makes up for it: the driver knows of none by then.
-            self._lost_in_transaction = failed
-        async with self._lock:
-            if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
-                return
-            failure = Failure(error, kind, in_transaction, at, superseded=failed is not self.raw)
-            for plugin in self._on_error:
-                await plugin.on_error(failure)
-
-    async def route(self, read_only: bool) -> None:
-        """Let the plugins move the session to where read-only transactions belong, or all others."""
-        if not self._routing:
-            return
-        if self._era != CLUSTERS.era:
-            self._attach()
-        async with self._lock:
-            for plugin in self._routing:
-                await plugin.on_read_only(read_only)
-
-    # Connecting and switching
-
-    @property
-    def cluster(self) -> Cluster | None:
-        """The cluster that this session belongs to; None where no plugin asks for it, or the database knows none."""
-        return self._locator.cluster if self._locator else None
-
     async def connect(self) -> None:
         """Open the first connection, to the host that the settings name."""
         try:
@@ -206,51 +101,6 @@ class Session:
         except BaseException:
             self.release()
             raise
-
-    async def open(self, host: HostInfo, *, below: Plugin | None = None, deadline: Deadline | None = None) -> Opened:
-        """Open a connection through the plugins, or only through those between `below` and the driver.
-
-        The deadline holds beside the user's `connect_timeout`; the driver rounds it up to whole seconds, at least two.
-        """
-        chain = self.plugins if below is None else self.plugins[self.plugins.index(below) + 1 :]
-        proceed: ConnectNext = partial(self._open_raw, deadline=deadline or Deadline.never())
-        for plugin in reversed(chain):
-            if overrides(plugin, "connect"):
-                proceed = partial(plugin.connect, proceed=proceed)
-        return await proceed(host)
-
-    async def _open_raw(self, host: HostInfo, deadline: Deadline) -> Opened:
-        settings = self.settings
-        if deadline.remaining() < math.inf:
-            limit = max(2, math.ceil(deadline.remaining()))
-            settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
-        arguments = self.adapter.arguments(settings, host.host, host.port)
-        provider = provider_for(self.io, host, arguments)
-        if provider is not None:
-            return await open_leased(self, provider, host, arguments, deadline)
-        opened = Opened(await self.adapter.open(self.io, arguments), host)
-        try:
-            return await self.identify(opened, deadline)
-        except BaseException:
-            await self.discard(opened)
-            raise
-
-    async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
-        """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
-        limit = self.settings[SOCKET_TIMEOUT]
-        if limit is not None:
-            self.adapter.limit_waits(opened.raw, limit, opened.host.address)
-        if self._locator is None:
-            return opened
-        return replace(opened, host=await self._locator.identify(self.io, opened.raw, opened.host, deadline))
-
-    async def ask(self, raw: RawConnection, sql: str, deadline: Deadline) -> None:
-        """Run one of our own queries on a connection that nobody else uses, and take any answer."""
-        await self.adapter.query(self.io, raw, sql, deadline.bounded(self.settings[AUXILIARY_QUERY_TIMEOUT_SEC]))
-
-    def classify(self, error: BaseException) -> ErrorKind:
-        """Tell what an error means that was raised while a connection was being opened."""
-        return classify_opening(self.adapter, self._locator.dialect if self._locator else None, error)
 
     async def switch(self, opened: Opened, reason: str) -> None:
         """Go on with another connection: state moves over, the old connection and its cursors end.
@@ -406,24 +256,6 @@ class Session:
                 await self.discard(opened)
         finally:
             self._end_cursors("its connection was closed")
-
-    async def leave(self, opened: Opened) -> None:
-        """Close a connection that works and that nobody needs any more, or give it back to its pool."""
-        if opened.lease is not None:
-            await give_back(self, opened)
-        else:
-            await self.io.call(opened.raw.close)
-
-    async def discard(self, opened: Opened) -> None:
-        """End a connection that nobody uses any more, without waiting for its host."""
-        self.adapter.abort(opened.raw)
-        try:
-            await self.adapter.close(self.io, opened.raw)
-        except self.adapter.errors.Error as error:
-            logger.debug("closing a discarded connection: %s", error)
-        finally:
-            if opened.lease is not None:
-                opened.lease.invalidate()
 
     def release(self) -> None:
         """Let go of plugins and cluster; the caller closes the raw connection."""

@@ -1,0 +1,106 @@
+"""How the connections of a session begin and end."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.core.leases import give_back, open_leased, provider_for
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.refusals import classify_opening
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.identification import Locator
+    from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.core.session_state import SessionState
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+    from aws_advanced_python_wrapper.properties import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class SessionConnections:
+    """The part of a session that opens connections, through its plugins and any pool, and ends them."""
+
+    settings: Settings
+    adapter: DriverAdapter
+    io: Io
+    plugins: list[Plugin]
+    state: SessionState
+    _locator: Locator | None
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that this session belongs to; None where no plugin asks for it, or the database knows none."""
+        return self._locator.cluster if self._locator else None
+
+    async def open(self, host: HostInfo, *, below: Plugin | None = None, deadline: Deadline | None = None) -> Opened:
+        """Open a connection through the plugins, or only through those between `below` and the driver.
+
+        The deadline holds beside the user's `connect_timeout`; the driver rounds it up to whole seconds, at least two.
+        """
+        chain = self.plugins if below is None else self.plugins[self.plugins.index(below) + 1 :]
+        proceed: ConnectNext = partial(self._open_raw, deadline=deadline or Deadline.never())
+        for plugin in reversed(chain):
+            if overrides(plugin, "connect"):
+                proceed = partial(plugin.connect, proceed=proceed)
+        return await proceed(host)
+
+    async def _open_raw(self, host: HostInfo, deadline: Deadline) -> Opened:
+        settings = self.settings
+        if deadline.remaining() < math.inf:
+            limit = max(2, math.ceil(deadline.remaining()))
+            settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
+        arguments = self.adapter.arguments(settings, host.host, host.port)
+        provider = provider_for(self.io, host, arguments)
+        if provider is not None:
+            return await open_leased(self, provider, host, arguments, deadline)
+        opened = Opened(await self.adapter.open(self.io, arguments), host)
+        try:
+            return await self.identify(opened, deadline)
+        except BaseException:
+            await self.discard(opened)
+            raise
+
+    async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
+        """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
+        limit = self.settings[SOCKET_TIMEOUT]
+        if limit is not None:
+            self.adapter.limit_waits(opened.raw, limit, opened.host.address)
+        if self._locator is None:
+            return opened
+        return replace(opened, host=await self._locator.identify(self.io, opened.raw, opened.host, deadline))
+
+    async def ask(self, raw: RawConnection, sql: str, deadline: Deadline) -> None:
+        """Run one of our own queries on a connection that nobody else uses, and take any answer."""
+        await self.adapter.query(self.io, raw, sql, deadline.bounded(self.settings[AUXILIARY_QUERY_TIMEOUT_SEC]))
+
+    def classify(self, error: BaseException) -> ErrorKind:
+        """Tell what an error means that was raised while a connection was being opened."""
+        return classify_opening(self.adapter, self._locator.dialect if self._locator else None, error)
+
+    async def leave(self, opened: Opened) -> None:
+        """Close a connection that works and that nobody needs any more, or give it back to its pool."""
+        if opened.lease is not None:
+            await give_back(self, opened)
+        else:
+            await self.io.call(opened.raw.close)
+
+    async def discard(self, opened: Opened) -> None:
+        """End a connection that nobody uses any more, without waiting for its host."""
+        self.adapter.abort(opened.raw)
+        try:
+            await self.adapter.close(self.io, opened.raw)
+        except self.adapter.errors.Error as error:
+            logger.debug("closing a discarded connection: %s", error)
+        finally:
+            if opened.lease is not None:
+                opened.lease.invalidate()
