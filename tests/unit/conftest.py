@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aws_advanced_python_wrapper import release_resources
-from support.fake_driver import FakeNetwork
+from aws_advanced_python_wrapper.testing import FakeNetwork
 from support.flavours import AsyncioFlavour, BlockingFlavour, Flavour
 
 if TYPE_CHECKING:

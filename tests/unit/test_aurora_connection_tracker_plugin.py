@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper.aurora_connection_tracker_plugin import AuroraC
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
-from support.fake_driver import FakeCluster, FakeConnection, FakeNetwork, NetworkError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeConnection, FakeNetwork, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

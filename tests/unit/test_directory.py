@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
-from support.fake_driver import DOMAIN, FakeCluster, FakeNetwork
+from aws_advanced_python_wrapper.testing import DOMAIN, FakeCluster, FakeNetwork
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:

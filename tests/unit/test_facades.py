@@ -10,7 +10,14 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.errors import FailoverSuccessError, TransactionResolutionUnknownError
-from support.fake_driver import FakeCluster, FakeConnection, FakeCursor, FakeNetwork, FakePipeline, IntegrityError
+from aws_advanced_python_wrapper.testing import (
+    FakeCluster,
+    FakeConnection,
+    FakeCursor,
+    FakeNetwork,
+    FakePipeline,
+    IntegrityError,
+)
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from aws_advanced_python_wrapper.errors import (
     TransactionResolutionUnknownError,
 )
 from aws_advanced_python_wrapper.failover_plugin import logger
-from support.fake_driver import FakeCluster, FakeNetwork, NetworkError, ReadOnlyError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError, ReadOnlyError
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo

@@ -13,7 +13,7 @@ from aws_advanced_python_wrapper.errors import (
     FailoverSuccessError,
     TransactionResolutionUnknownError,
 )
-from support.fake_driver import (
+from aws_advanced_python_wrapper.testing import (
     FakeCluster,
     FakeNetwork,
     LoginError,

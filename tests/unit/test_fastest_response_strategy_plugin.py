@@ -8,7 +8,7 @@ import pytest
 
 from aws_advanced_python_wrapper import release_resources
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
-from support.fake_driver import FakeCluster, FakeNetwork
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork
 from unit.test_monitor import eventually
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from aws_advanced_python_wrapper.cluster.host import HostAvailability
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import FailoverSuccessError, TransactionResolutionUnknownError
 from aws_advanced_python_wrapper.host_monitoring_plugin import HostMonitoringPlugin
-from support.fake_driver import FakeCluster, FakeNetwork, NetworkError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -14,7 +14,14 @@ from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProvi
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, ReadWriteSplittingError
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
-from support.fake_driver import FakeCluster, FakeNetwork, InterfaceError, LoginError, NetworkError, ReadOnlyError
+from aws_advanced_python_wrapper.testing import (
+    FakeCluster,
+    FakeNetwork,
+    InterfaceError,
+    LoginError,
+    NetworkError,
+    ReadOnlyError,
+)
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:

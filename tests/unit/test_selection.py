@@ -14,8 +14,8 @@ from aws_advanced_python_wrapper.core.selection import eligible_readers, host_ch
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverFailedError, FailoverSuccessError
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
 from aws_advanced_python_wrapper.properties import Settings
-from support.fake_driver import Error as DriverError
-from support.fake_driver import FakeAdapter, FakeCluster, FakeNetwork
+from aws_advanced_python_wrapper.testing import Error as DriverError
+from aws_advanced_python_wrapper.testing import FakeAdapter, FakeCluster, FakeNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

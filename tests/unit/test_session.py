@@ -12,7 +12,14 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Phase, Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, QueryTimeoutError
-from support.fake_driver import DOMAIN, FakeCluster, FakeNetwork, IntegrityError, LoginError, NetworkError
+from aws_advanced_python_wrapper.testing import (
+    DOMAIN,
+    FakeCluster,
+    FakeNetwork,
+    IntegrityError,
+    LoginError,
+    NetworkError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

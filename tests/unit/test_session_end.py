@@ -12,7 +12,7 @@ import pytest
 
 from aws_advanced_python_wrapper.core.plugin import Opened
 from aws_advanced_python_wrapper.deadline import Deadline
-from support.fake_driver import FakeCluster, FakeNetwork, NetworkError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError
 from support.flavours import BlockingFlavour
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from aws_advanced_python_wrapper.errors import (
     TransactionResolutionUnknownError,
 )
 from aws_advanced_python_wrapper.failover_plugin import FailoverPlugin
-from support.fake_driver import (
+from aws_advanced_python_wrapper.testing import (
     FakeCluster,
     FakeConnection,
     FakeCursor,

@@ -8,7 +8,7 @@ import pytest
 
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.errors import AwsConnectError, FailoverFailedError
-from support.fake_driver import FakeCluster, FakeNetwork, NetworkError, OperationalError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError, OperationalError
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
