@@ -19,6 +19,10 @@ PAGE = DOCS / "parameters.md"
 ABOUT = {
     "plugins": [("Plugins", "plugins.md"), ("Connection strings and profiles", "connection-strings.md")],
     "failover": [("Failover", "failover.md")],
+    "host_selection": [
+        ("Host selection", "host-selection.md"),
+        ("The fastest response", "fastest-response-strategy.md"),
+    ],
     "host_monitoring": [("Host monitoring", "host-monitoring.md")],
 }
 
