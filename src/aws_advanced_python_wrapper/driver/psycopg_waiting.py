@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import psycopg
 from psycopg import pq
 
+from aws_advanced_python_wrapper.errors import QueryTimeoutError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from typing_extensions import Self
 
@@ -38,13 +40,14 @@ _AFTER_INTERRUPTION = 5.0
 _READ, _WRITE = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WaitLimit:
-    """How long each wait of a connection may last, in seconds, and what to do then."""
+    """How long each wait of one connection may last, in seconds, and what to do then."""
 
     seconds: float
     abort: Callable[[RawConnection], None]
     error: Callable[[], Exception]
+    expired: bool = False
 
     def set_on(self, raw: RawConnection) -> None:
         """Limit a connection's waits from now on; another limit may replace this one."""
@@ -52,6 +55,43 @@ class WaitLimit:
             drivers: Any = type(raw)
             raw.__class__ = _limited_class(drivers)
         raw._wait_limit = self  # noqa: SLF001 - the attribute is ours
+
+    def expire(self, raw: RawConnection) -> None:
+        """End the wait: the socket is ready then, with the end of the stream."""
+        self.expired = True
+        self.abort(raw)
+
+    def outcome(self, error: psycopg.Error, *, tidying: bool) -> BaseException:
+        """Return what a wait ends with in which psycopg has raised an error.
+
+        That error must not hide what psycopg was tidying up after: an interruption (psycopg before 3.3 raises what
+        comes of cancelling the statement) or, if `tidying`, the end of a wait before (leaving a copy raises anew).
+        """
+        if not self.expired:
+            return error
+        hidden = QueryTimeoutError if tidying else (KeyboardInterrupt, asyncio.CancelledError)
+        for earlier in _contexts(error):
+            if isinstance(earlier, hidden):
+                return earlier
+        if tidying:
+            return error
+        timeout = self.error()
+        timeout.__cause__ = error
+        return timeout
+
+    def check(self, raw: RawConnection) -> None:
+        """Raise where psycopg has come to a result all the same.
+
+        It swallows the errors of a rollback, and takes for sent what of a copy is in a buffer.
+        """
+        if not self.expired:
+            return
+        timeout = self.error()
+        try:
+            raw.pgconn.consume_input()  # now libpq, too, knows the connection for lost
+        except psycopg.Error as error:
+            timeout.__cause__ = error
+        raise timeout
 
 
 class _LimitedSteps:
@@ -63,7 +103,6 @@ class _LimitedSteps:
 
     def __init__(self, steps: Steps, raw: Any, limit: WaitLimit) -> None:
         self.send = steps.send
-        self.expired = False
         self._steps = steps
         self._raw = raw
         self._limit = limit
@@ -89,9 +128,8 @@ class _LimitedSteps:
         flags = (select.POLLIN if wanted & _READ else 0) | (select.POLLOUT if wanted & _WRITE else 0)
         poll.register(self._raw.pgconn.socket, flags)
         while not (found := self._glance(poll)):
-            if self._left <= 0 and not self.expired:
-                self.expired = True
-                self._limit.abort(self._raw)  # the socket is ready then, with the end of the stream
+            if self._left <= 0 and not self._limit.expired:
+                self._limit.expire(self._raw)
         event = found[0][1]
         if event & select.POLLNVAL:
             raise psycopg.OperationalError("the connection was closed while a call waited for the server")
@@ -99,7 +137,7 @@ class _LimitedSteps:
         return ready or wanted
 
     def _glance(self, poll: select.poll) -> list[tuple[int, int]]:
-        pause = _GLANCE if self.expired else min(self._left, _GLANCE)
+        pause = _GLANCE if self._limit.expired else min(self._left, _GLANCE)
         began = monotonic()
         found = poll.poll(pause * 1000)
         # A process that was stopped meanwhile has not waited longer than it meant to.
@@ -111,7 +149,6 @@ class _Timer:
     """Ends a wait in an event loop when its time is over."""
 
     def __init__(self, raw: Any, limit: WaitLimit) -> None:
-        self.expired = False
         self._raw = raw
         self._limit = limit
         self._loop = asyncio.get_running_loop()
@@ -128,8 +165,7 @@ class _Timer:
 
     def _expire(self) -> None:
         if _awaits_answer(self._raw):
-            self.expired = True
-            self._limit.abort(self._raw)
+            self._limit.expire(self._raw)
 
 
 @functools.lru_cache(maxsize=64)  # bounded: a program may make connection classes as it goes
@@ -144,13 +180,13 @@ def _limited(drivers: Any) -> Callable[..., Any]:
     def wait(raw: Any, gen: Steps, *args: Any, **kwargs: Any) -> Any:
         if (limit := raw._wait_limit) is None:  # noqa: SLF001 - the attribute is ours
             return drivers.wait(raw, gen, *args, **kwargs)
-        steps = _LimitedSteps(gen, raw, limit)
+        tidying = limit.expired
         try:
-            return drivers.wait(raw, steps, *args, **kwargs)
+            result = drivers.wait(raw, _LimitedSteps(gen, raw, limit), *args, **kwargs)
         except psycopg.Error as error:
-            if not steps.expired:
-                raise
-            raise _outcome(error, limit) from error
+            raise limit.outcome(error, tidying=tidying)  # noqa: B904 - it has its cause
+        limit.check(raw)
+        return result
 
     return wait
 
@@ -159,15 +195,15 @@ def _limited_async(drivers: Any) -> Callable[..., Any]:
     async def wait(raw: Any, gen: Steps, *args: Any, **kwargs: Any) -> Any:
         if (limit := raw._wait_limit) is None:  # noqa: SLF001 - the attribute is ours
             return await drivers.wait(raw, gen, *args, **kwargs)
-        timer = _Timer(raw, limit)
+        tidying, timer = limit.expired, _Timer(raw, limit)
         try:
-            return await drivers.wait(raw, gen, *args, **kwargs)
+            result = await drivers.wait(raw, gen, *args, **kwargs)
         except psycopg.Error as error:
-            if not timer.expired:
-                raise
-            raise _outcome(error, limit) from error
+            raise limit.outcome(error, tidying=tidying)  # noqa: B904 - it has its cause
         finally:
             timer.cancel()
+        limit.check(raw)
+        return result
 
     return wait
 
@@ -178,14 +214,8 @@ def _awaits_answer(raw: Any) -> bool:
     return pgconn.transaction_status == pq.TransactionStatus.ACTIVE or bool(pgconn.pipeline_status)
 
 
-def _outcome(error: BaseException, limit: WaitLimit) -> BaseException:
-    """Return what a wait ends with that took too long: the interruption, should it have been one already.
-
-    psycopg before 3.3 raises, instead of it, what comes of cancelling the statement.
-    """
+def _contexts(error: BaseException) -> Iterator[BaseException]:
     context = error.__context__
     while context is not None:
-        if not isinstance(context, Exception):
-            return context
+        yield context
         context = context.__context__
-    return limit.error()
