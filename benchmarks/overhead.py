@@ -1,6 +1,6 @@
 """What the driver adds to psycopg: per call, per row, per connect and at import, side by side in one run.
 
-    python benchmarks/overhead.py [--rounds 40] [--plugins failover]
+    python benchmarks/overhead.py [--rounds 40] [--plugins failover] [--deployment plain]
 
 Machines are noisy, so the two sides take turns in short rounds, and medians over neighbouring rounds are shown. The
 calls run against a real server, and once more against a cursor that does nothing, where a microsecond can be seen.
@@ -38,18 +38,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40, help="rounds of each side (default %(default)s)")
     parser.add_argument("--plugins", help="the driver's plugins (default: the driver's default)")
+    parser.add_argument("--deployment", default="aurora", help="what the server is: aurora, multi-az, rds or plain")
     arguments = parser.parse_args()
     rounds: int = arguments.rounds
     options = {"autocommit": True} | ({} if arguments.plugins is None else {"plugins": arguments.plugins})
     print(f"{'':34}{'psycopg':>12}{'driver adds':>14}{'ratio':>9}")
     show("import (fresh interpreter)", compare(*imports(), rounds=max(5, rounds // 4), calls=1))
-    print("starting three PostgreSQL instances ...", flush=True)
-    with LocalCluster(instances=3) as cluster:
+    print("starting PostgreSQL ...", flush=True)
+    with LocalCluster(deployment=arguments.deployment) as cluster:
         bare = psycopg.connect(cluster.conninfo(), autocommit=True)
         ours = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), **options)
         for label, sides, calls in measurements(bare, ours):
             show(label, compare(*sides, rounds=rounds, calls=calls))
-        show("connect to a known cluster", compare(*connects(cluster.conninfo()), rounds=rounds, calls=3))
+        show("connect to a known server", compare(*connects(cluster.conninfo()), rounds=rounds, calls=3))
         ours.close()
         bare.close()
         show(

@@ -142,7 +142,7 @@ def test_a_transaction_that_is_lost_ends_with_the_drivers_own_error(
     assert value(connect(plain, **settings), "SELECT 1") == 1
 
 
-def test_only_the_host_is_watched_and_only_while_a_call_waits_for_it(plain: LocalCluster, connect: Connect) -> None:
+def test_the_only_thread_is_that_of_host_monitoring(plain: LocalCluster, connect: Connect) -> None:
     connection = connect(plain, failure_detection_time_ms=50)
     connection.execute("SELECT pg_sleep(0.3)")
     names = {thread.name.partition(" ")[0] for thread in threading.enumerate() if thread.daemon}
