@@ -50,7 +50,7 @@ def refusal(conninfo: str, **arguments: Any) -> psycopg.Error | Error:
         ({"plugins": "failovr"}, r"No plugin is called 'failovr', did you mean 'failover'\? There are: .*failover, "),
         ({"plugins": "failover,nothing_like_it"}, r"No plugin is called 'nothing_like_it'\. There are: .*failover, "),
         ({"plugins": "failover,none"}, "plugins: 'none' means that there are no plugins, so it stands alone"),
-        ({"plugins": [int]}, r"<class 'int'> is not a subclass of aws_advanced_python_wrapper\.core\.plugin\.Plugin"),
+        ({"plugins": [int]}, r"<class 'int'> is not a subclass of Plugin or BlockingPlugin"),
         ({"wrapper_dialect": "aurora-pgg"}, r"No database dialect is called 'aurora-pgg', did you mean 'aurora-pg'\?"),
         ({"wrapper_driver_dialect": "psycopgg"}, r"No driver dialect is called 'psycopgg', did you mean 'psycopg'\?"),
         ({"failover_mode": "strict"}, r"'strict' is not accepted, give one of strict_writer, strict_reader"),

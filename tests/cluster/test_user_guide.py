@@ -189,11 +189,15 @@ def test_the_topology_is_refreshed_at_the_pace_that_is_given(cluster: LocalClust
 
 @honours("cluster_id")
 def test_connections_with_the_same_cluster_id_share_what_is_known(cluster: LocalCluster, connect: Connect) -> None:
-    first = connect(cluster, cluster.writer.address, cluster_id="mine", cluster_instance_host_pattern=pattern(cluster))
-    second = connect(cluster, cluster.readers[0].address, cluster_id="mine")
+    hosts = {"cluster_instance_host_pattern": pattern(cluster), "enable_connect_failover": True}
+    first = connect(cluster, cluster.writer.address, cluster_id="mine", **hosts)
+    lost = cluster.readers[0]
+    lost.proxy.refuse()
+    second = connect(cluster, lost.address, cluster_id="mine", **hosts)  # which knows the other hosts only by the first
     assert second._session.cluster is first._session.cluster
-    with pytest.raises(AwsWrapperError, match="cluster_instance_host_pattern"):
-        connect(cluster, cluster.readers[0].address, cluster_id="another")
+    assert value(second, WHO) == cluster.writer.name
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        connect(cluster, lost.address, cluster_id="another", **hosts)
 
 
 @honours("cluster_instance_host_pattern")
