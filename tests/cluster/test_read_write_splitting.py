@@ -487,8 +487,10 @@ FORK = """
     child = os.fork()
     if child == 0:
         # The child may only move: the connection that serves is its parent's, as with psycopg.
-        writes.read_only = False
-        assert pid() not in (writer, reader)
+        for read_only in (False, True):
+            writes.read_only = read_only
+            assert pid() not in (writer, reader)
+        writes.close()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     writes.read_only = False

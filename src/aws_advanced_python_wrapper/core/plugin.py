@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
@@ -156,6 +157,13 @@ class Opened:
     host: HostInfo
     lease: Lease | None = None
     """Where it came from a pool. `SessionView.leave` and `discard` know what is to become of it."""
+    process: int = field(default_factory=os.getpid, compare=False)
+    """The process that opened it."""
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it is the connection of the process from which this one was forked, which may go on using it."""
+        return self.process != os.getpid()
 
 
 @dataclass(frozen=True, slots=True)

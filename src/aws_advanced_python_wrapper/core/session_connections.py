@@ -91,11 +91,16 @@ class SessionConnections:
         """Close a connection that works and that nobody needs any more, or give it back to its pool."""
         if opened.lease is not None:
             await give_back(self, opened)
+        elif opened.inherited:
+            self.adapter.abandon(opened.raw)
         else:
             await self.io.call(opened.raw.close)
 
     async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
+        if opened.inherited:
+            self.adapter.abandon(opened.raw)
+            return
         self.adapter.abort(opened.raw)
         try:
             await self.adapter.close(self.io, opened.raw)
