@@ -11,6 +11,7 @@ import pytest
 
 from aws_advanced_python_wrapper.core import io
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,3 +254,27 @@ class after:  # noqa: N801 - reads as a word of the test
 
     def __exit__(self, *_: object) -> None:
         self._timer.join()
+
+
+# Names
+
+
+def test_a_name_is_resolved_with_its_canonical_name(flavour: Flavour) -> None:
+    adapter = PsycopgAdapter(print)
+    assert flavour.run(adapter.canonical_name(flavour.io(), "127.0.0.1")) == "127.0.0.1"
+    with pytest.raises(LookupError, match=r"there is no host 'nowhere\.invalid'"):
+        flavour.run(adapter.canonical_name(Resolver(socket.EAI_NONAME), "nowhere.invalid"))
+
+
+class Resolver(BlockingIo):
+    """One that fails."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    async def resolve(self, host: str) -> list[tuple[Any, ...]]:
+        raise socket.gaierror(self.number, f"no address of {host}")
+
+
+def test_a_resolver_that_fails_for_now_tells_nothing() -> None:
+    assert run(PsycopgAdapter(print).canonical_name(Resolver(socket.EAI_AGAIN), "db.example.com")) == "db.example.com"

@@ -11,6 +11,7 @@ import pytest
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Phase, Plugin
+from aws_advanced_python_wrapper.database.postgresql import AURORA_PG
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, QueryTimeoutError
 from aws_advanced_python_wrapper.testing import (
     DOMAIN,
@@ -168,6 +169,28 @@ def test_clusters_with_the_same_cluster_id_and_instance_names_never_mix(flavour:
         for number in (0, 1, 0, 1):
             session = await flavour.connected(network, f"db{number}.example.com", cluster_id="by mistake")
             assert session.host.host == clusters[number][1].name
+
+    flavour.run(scenario())
+
+
+def test_a_host_that_is_missing_in_its_own_table_is_connected_to(
+    flavour: Flavour, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(network)
+    tells = cluster[1].answer
+
+    def forgets_itself(sql: str) -> Any:
+        return [(None, "f")] if sql == AURORA_PG.identity_sql else tells(sql)
+
+    async def scenario() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster[1], "answer", forgets_itself)
+            session = await flavour.connected(network, cluster.writer_endpoint)
+            assert (session.host.host, session.host.role) == (cluster.writer_endpoint, HostRole.WRITER)
+            assert await flavour.execute(session, "SELECT") == "db-1"
+            assert session.cluster is None
+        another = await flavour.connected(network, cluster.writer_endpoint)
+        assert another.host.host == cluster[1].name
 
     flavour.run(scenario())
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local import conninfo, names_here
+from aws_advanced_python_wrapper.local.changes import Changes
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.instance import Instance, ProxyControls
 from aws_advanced_python_wrapper.local.launch import Control, Launched, wait_gone
 from aws_advanced_python_wrapper.local.places import Place, running, stale
 from aws_advanced_python_wrapper.local.settings import Settings
-from aws_advanced_python_wrapper.local.values import Condition, Event, Failover, FailoverKind, Status, Wait
+from aws_advanced_python_wrapper.local.values import Condition, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import psycopg
     from typing_extensions import Self
@@ -29,7 +30,7 @@ _log = logging.getLogger("aws_advanced_python_wrapper.local")
 def _ignore(_progress: str) -> None: ...
 
 
-class LocalCluster:
+class LocalCluster(Changes):
     """Real servers on this machine that act as an Aurora cluster, or as what else Amazon deploys.
 
         with LocalCluster() as cluster:
@@ -148,11 +149,6 @@ class LocalCluster:
         """The reader endpoint; of an instance that stands alone, its own."""
         return self.settings.names().reader
 
-    def custom_endpoint(self, name: str, members: Sequence[Instance | str]) -> str:
-        """Make (or change) a custom endpoint and return its host name."""
-        host: str = self._call("custom_endpoint", name=name, members=[str(member) for member in members])
-        return host
-
     def alias(self, name: str, target: str | None = None) -> str:
         """Make a host name of your own lead where `target` does, an endpoint or instance (the cluster endpoint).
 
@@ -216,71 +212,14 @@ class LocalCluster:
         parameters = self._call("direct", instance=str(instance))
         return psycopg.connect(**{**parameters, "dbname": self.database}, autocommit=True)
 
-    def failover(
-        self, to: Instance | str | None = None, kind: FailoverKind = "crash", wait: Wait = "writer"
-    ) -> Failover:
-        """Fail over to `to`, or to the reader that has the most WAL.
-
-        `kind`: "crash" kills the writer, "graceful" shuts it down, "hang" freezes it and fails over after
-        `hang_detection` seconds. Returns when the new writer accepts writes, or with wait="all" when the old
-        one is back as a reader.
-        """
-        target = None if to is None else str(to)
-        return Failover(**self._call("failover", to=target, kind=kind, wait=wait))
-
-    def switchover(self, to: Instance | str | None = None, wait: Wait = "writer") -> Failover:
-        """Have the writer hand over, in order and quickly, to `to` or to the reader that has the most WAL.
-
-        So a Multi-AZ DB cluster does when it is maintained. Only the old writer's connections are cut. Returns when
-        the new writer accepts writes, or with wait="all" when the old one is back as a reader.
-        """
-        target = None if to is None else str(to)
-        return Failover(**self._call("switchover", to=target, wait=wait))
-
-    def wait_settled(self) -> None:
-        """Wait until all instances that are on their way back, are back."""
-        self._call("wait_settled")
-
-    def reboot(self, instance: Instance | str) -> None:
-        """Restart an instance; its role stays."""
-        self._call("reboot", instance=str(instance))
-
-    def pause(self, instance: Instance | str) -> None:
-        """Freeze an instance: it hangs with all its connections. No failover follows by itself."""
-        self._call("pause", instance=str(instance))
-
-    def resume(self, instance: Instance | str) -> None:
-        """Let a paused instance go on."""
-        self._call("resume", instance=str(instance))
-
-    def kill(self, instance: Instance | str) -> None:
-        """Kill an instance's server. No failover follows by itself."""
-        self._call("kill", instance=str(instance))
-
-    def start_instance(self, instance: Instance | str) -> None:
-        """Start an instance that is down; returns when it accepts connections."""
-        self._call("start", instance=str(instance))
-
     def add_reader(self, name: str | None = None) -> Instance:
         """Add an instance; returns when it accepts connections."""
         return self.instance(self._call("add_reader", name=name))
-
-    def remove_reader(self, instance: Instance | str) -> None:
-        """Remove an instance and its data."""
-        self._call("remove_reader", instance=str(instance))
 
     def set_delays(self, **delays: float | Mapping[str, float]) -> None:
         """Change some of `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay` (seconds)."""
         self._call("set_delays", changes=delays)
         self._delays = self._delays.change(delays)
-
-    def set_lag(self, instance: Instance | str, milliseconds: float | None) -> None:
-        """Have an Aurora reader report that it is so far behind the writer, whatever is true; None ends the lie."""
-        self._call("set_lag", instance=str(instance), milliseconds=milliseconds)
-
-    def set_dns(self, name: str, instance: Instance | str | None) -> None:
-        """Make the record `name` point at an instance whatever is true; None ends the lie."""
-        self._call("set_dns", name=name, instance=None if instance is None else str(instance))
 
     def restore(self) -> None:
         """Put everything back in order: all instances run, no faults, delays and counters as at the start.
@@ -294,10 +233,6 @@ class LocalCluster:
         """Return a picture of the cluster."""
         values = self._call("status")
         return Status(**{**values, "instances": tuple(Condition(**one) for one in values["instances"])})
-
-    def history(self) -> list[Event]:
-        """Return what has happened, oldest first."""
-        return [Event(**event) for event in self._call("history")]
 
     def _instance(self, condition: Condition) -> Instance:
         values = {field.name: getattr(condition, field.name) for field in fields(Condition)}
