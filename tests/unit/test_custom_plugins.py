@@ -70,8 +70,9 @@ def test_calls_have_names_that_say_on_what_they_are_made(network: FakeNetwork, c
         *("Connection.cursor", "Cursor.execute", "Cursor.executemany", "Connection.execute", "Connection.commit"),
         *("Connection.tpc_begin", "Connection.rollback", "Connection.set_read_only"),
         *("Connection.set_schema", "Connection.set_role"),
-        *("FakeTransaction.__enter__", "FakeTransaction.__exit__", "Connection.__next__", "Connection.__next__"),
-        *("_GeneratorContextManager.__enter__", "FakePipeline.sync", "_GeneratorContextManager.__exit__"),
+        *("Connection.transaction.__enter__", "Connection.transaction.__exit__"),
+        *("Connection.__next__", "Connection.__next__"),
+        *("Connection.pipeline.__enter__", "FakePipeline.sync", "Connection.pipeline.__exit__"),
     ]
 
 
@@ -91,7 +92,7 @@ def test_calls_of_asyncio_have_the_same_names(network: FakeNetwork, cluster: Fak
     assert asyncio.run(program()) == [
         *("Cursor.execute", "Connection.execute", "Connection.commit", "Connection.set_read_only"),
         *("Connection.set_schema", "Connection.set_role"),
-        *("FakeTransaction.__aenter__", "FakeTransaction.__aexit__"),
+        *("Connection.transaction.__enter__", "Connection.transaction.__exit__"),
     ]
 
 

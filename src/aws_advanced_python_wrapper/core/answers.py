@@ -70,7 +70,7 @@ class Facade:
             return getattr(self._raw, name)(*args, **kwargs)
 
         moved = self._rows_moved if name in self._session.adapter.row_modes else None
-        return self._block_class(self._session, self.connection, make, moved)
+        return self._block_class(self._session, self.connection, name, make, moved)
 
 
 def _is_the_programs_own(value: Any, raw: Any, adapter: DriverAdapter) -> bool:

@@ -251,19 +251,18 @@ def overrides(plugin: Plugin, hook: str) -> bool:
 
 
 def method_name(function: Callable[..., Any]) -> str:
-    """Return the name of the method that a plugin's `execute` is given, the same in both flavours where they agree.
+    """Return the name of the method that a plugin's `execute` is given, the same in both flavours.
 
-    `Connection.<method>` and `Cursor.<method>`, whatever class of connection or cursor it is; in blocks the driver's
-    own class names the object, as in `Transaction.__enter__` or `Copy.read`; and it is `Connection.__next__` where rows
-    come one by one.
+    That is `Connection.<method>` or `Cursor.<method>`, whatever the driver's class is called. Blocks are entered and
+    left as `Connection.transaction.__enter__` and `__exit__`, `copy` and `pipeline` likewise; what a program does with
+    them is called after the driver's class: `Copy.read`, `Pipeline.sync`. `Connection.__next__` gets a row over the
+    network.
     """
-    owner = getattr(getattr(function, "__wrapped__", None), "__self__", None)
-    if owner is None:
-        owner = getattr(function, "__self__", None)
+    owner = getattr(function, "owner", getattr(function, "__self__", None))
     return f"{_kind(owner)}.{getattr(function, '__name__', '')}"
 
 
 def _kind(owner: object) -> str:
-    if hasattr(owner, "cursor"):
+    if hasattr(owner, "commit"):
         return "Connection"
     return "Cursor" if hasattr(owner, "fetchone") else type(owner).__name__.removeprefix("Async")

@@ -63,17 +63,18 @@ def _rows(
 class Block(Generic[T]):
     """What the watched blocks of both flavours share: everything but entering and leaving.
 
-    `connection` is the program's, `make` makes the driver's block, and `moved` is called where the block decides when
-    rows come over the network.
+    `connection` is the program's, `name` the driver's method that makes the block as `make` does, and `moved` is called
+    where the block decides when rows come over the network.
     """
 
-    __slots__ = ("_block", "_connection", "_make", "_moved", "_own", "_raw", "_replaced", "_session")
+    __slots__ = ("_block", "_connection", "_make", "_moved", "_name", "_own", "_raw", "_replaced", "_session")
 
     def __init__(
-        self, session: Session, connection: Any, make: Callable[[], T], moved: Callable[[], None] | None
+        self, session: Session, connection: Any, name: str, make: Callable[[], T], moved: Callable[[], None] | None
     ) -> None:
         self._session = session
         self._connection = connection
+        self._name = name
         self._make = make
         self._moved = moved
         self._raw: RawConnection = session.raw
@@ -125,7 +126,7 @@ class Block(Generic[T]):
 
     def _again(self) -> Self:
         """Return a new block of the same kind, as decorators need one for each call."""
-        return type(self)(self._session, self._connection, self._make, self._moved)
+        return type(self)(self._session, self._connection, self._name, self._make, self._moved)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
@@ -141,7 +142,7 @@ class WatchedBlock(Block[Any]):
     __slots__ = ()
 
     def __enter__(self) -> Any:
-        entered = self._call(self._block.__enter__)
+        entered = self._call("__enter__", self._block.__enter__)
         self._prepare(entered, watched)
         return entered
 
@@ -150,7 +151,7 @@ class WatchedBlock(Block[Any]):
     ) -> bool:
         self._restore()
         try:
-            suppressed = bool(self._call(self._block.__exit__, kind, error, traceback))
+            suppressed = bool(self._call("__exit__", self._block.__exit__, kind, error, traceback))
             run(self._settle(error, suppressed))
         except FailoverSuccessError as outcome:
             raise self._unresolved() from outcome.__cause__
@@ -158,8 +159,8 @@ class WatchedBlock(Block[Any]):
             self._look_for_rows()
         return suppressed
 
-    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self._session.call(On(self._raw, function), *args)
+    def _call(self, step: str, function: Callable[..., Any], *args: Any) -> Any:
+        return self._session.call(On(self._raw, function, f"{self._name}.{step}"), *args)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a function: each of its calls is made in a block of its own."""
@@ -178,15 +179,20 @@ def setter(raw: RawConnection, name: str) -> Callable[[Any], None]:
 
 
 class On:
-    """A function that works on a connection, and says on which as a bound method would."""
+    """A function that works on a connection, and says on which as a bound method would.
 
-    __slots__ = ("__name__", "__self__", "__wrapped__")
+    For plugins it has the name of a method, and the object that the method is of: the connection, unless the function
+    is a method of something else's and given without another name.
+    """
+
+    __slots__ = ("__name__", "__self__", "_function", "owner")
 
     def __init__(self, raw: RawConnection, function: Callable[..., Any], name: str | None = None) -> None:
         self.__self__ = raw
-        self.__wrapped__ = function
+        self._function = function
         self.__name__ = name or getattr(function, "__name__", "__next__")
+        self.owner = raw if name else getattr(function, "__self__", raw)
 
     def __call__(self, *args: Any) -> Any:
         """Call the function."""
-        return self.__wrapped__(*args)
+        return self._function(*args)

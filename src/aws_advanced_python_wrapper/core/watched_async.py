@@ -58,7 +58,7 @@ class WatchedBlock(Block[Any]):
     __slots__ = ()
 
     async def __aenter__(self) -> Any:
-        entered = await self._call(self._block.__aenter__)
+        entered = await self._call("__enter__", self._block.__aenter__)
         self._prepare(entered, watched)
         return entered
 
@@ -67,7 +67,7 @@ class WatchedBlock(Block[Any]):
     ) -> bool:
         self._restore()
         try:
-            suppressed = bool(await self._call(self._block.__aexit__, kind, error, traceback))
+            suppressed = bool(await self._call("__exit__", self._block.__aexit__, kind, error, traceback))
             await self._settle(error, suppressed)
         except FailoverSuccessError as outcome:
             raise self._unresolved() from outcome.__cause__
@@ -75,8 +75,8 @@ class WatchedBlock(Block[Any]):
             self._look_for_rows()
         return suppressed
 
-    async def _call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        return await self._session.acall(On(self._raw, function), *args)
+    async def _call(self, step: str, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        return await self._session.acall(On(self._raw, function, f"{self._name}.{step}"), *args)
 
     def __call__(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """Decorate a coroutine function: each of its calls is made in a block of its own."""
