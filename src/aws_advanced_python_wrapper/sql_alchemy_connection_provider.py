@@ -132,7 +132,8 @@ class SqlAlchemyLease:
     def invalidate(self, *, idle_too: bool = False) -> None:
         """Free the place in the pool. The connection itself is not touched: another thread may still be using it."""
         if proxied := self._taken():
-            self.notes.clear()
+            noted, self.notes = self.notes, dict(self.notes)
+            noted.clear()  # the place is the next connection's
             proxied.detach()
         if idle_too:
             self._pool.forget_idle(self._queue)

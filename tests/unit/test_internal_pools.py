@@ -218,6 +218,48 @@ def test_a_failover_leaves_the_lost_connection_and_takes_one_of_the_new_writers_
     flavour.run(scenario())
 
 
+def test_connections_that_all_lose_their_host_need_no_more_places_than_before(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network)
+    provider = pooled(size=2, timeout=5)
+
+    async def work(session: Session) -> None:
+        with pytest.raises(FailoverSuccessError):
+            await flavour.execute(session, "SELECT")
+
+    async def scenario() -> None:
+        sessions = [await flavour.connected(network, cluster[1].name) for _ in range(2)]
+        cluster[1].drop()
+        assert await flavour.together(*[work(session) for session in sessions]) == [None, None]
+        assert [session.host.host_id for session in sessions] == ["db-1", "db-1"]
+        assert lent(provider) == 2
+        await close_all(*sessions)
+        assert lent(provider) == 0
+
+    flavour.run(scenario())
+
+
+def test_closing_a_connection_whose_loss_nobody_has_dealt_with_ends_it(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network)
+    provider = pooled(size=1)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name, enable_failover=False)
+        raw = session.raw
+        cluster[1].drop()
+        with pytest.raises(NetworkError):
+            await flavour.execute(session, "SELECT")
+        assert lent(provider) == 0
+        await session.end()
+        assert raw.closed
+        assert lent(provider) == 0
+
+    flavour.run(scenario())
+
+
 def test_by_default_instances_have_pools_and_endpoints_lead_there(
     flavour: Flavour, network: FakeNetwork, pooled: SetUp
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.core.io import Io, run
-from aws_advanced_python_wrapper.core.plugin import CallNext, Failure, Plugin
+from aws_advanced_python_wrapper.core.plugin import CallNext, Failure, Opened, Plugin
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class SessionCalls(ABC):
     adapter: DriverAdapter
     io: Io
     raw: RawConnection
+    current: Opened
     closed: bool
     running: list[float]
     """Monotonic times, in seconds, at which the calls began that have not returned yet."""
@@ -121,6 +122,8 @@ class SessionCalls(ABC):
             if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
                 return
             failure = Failure(error, kind, in_transaction, at, superseded=failed is not self.raw)
+            if kind is ErrorKind.NETWORK and not failure.superseded and self.current.lease is not None:
+                self.current.lease.invalidate()  # the new connection may need its place in the pool
             for plugin in self._on_error:
                 await plugin.on_error(failure)
 
