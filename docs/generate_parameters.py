@@ -18,6 +18,8 @@ PAGE = DOCS / "parameters.md"
 # What there is to read about an area, beside its table.
 ABOUT = {
     "plugins": [("Plugins", "plugins.md"), ("Connection strings and profiles", "connection-strings.md")],
+    "topology": [("How the hosts are found", "topology.md")],
+    "session": [("Session state", "session-state.md"), ("Internal pools", "internal-pools.md")],
     "failover": [("Failover", "failover.md")],
     "host_selection": [
         ("Host selection", "host-selection.md"),
