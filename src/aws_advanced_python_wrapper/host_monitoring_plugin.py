@@ -8,6 +8,7 @@ the outcome of a failover.
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from aws_advanced_python_wrapper.parameters.host_monitoring import (
     FAILURE_DETECTION_TIME_MS,
     MONITOR_DISPOSAL_TIME_MS,
 )
+from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.adapter import DriverProbe, Peer
@@ -76,9 +78,12 @@ class WatchedConnection:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
         adapter = self._adapter
         settings = self._settings.for_monitoring(
-            HOST_MONITORING, without=adapter.session_parameters, **adapter.neutral_parameters
+            HOST_MONITORING,
+            without=adapter.session_parameters,
+            **adapter.neutral_parameters,
+            **{SOCKET_TIMEOUT.name: None},  # the user's own says how long statements may take
         )
-        return HostProbe(adapter.probe(settings, self._host.host, self.peer))
+        return HostProbe(adapter.probe(settings, self._host.host, self.peer), settings[SOCKET_TIMEOUT] or math.inf)
 
     def keep_alive(self) -> None:
         """Turn TCP keepalive on, at the pace of the checks: it ends a connection that the server has forgotten."""
@@ -107,14 +112,15 @@ class WatchedConnection:
 
 
 class HostProbe:
-    """The driver's probe, used in a thread."""
+    """The driver's probe, used in a thread; each check takes so many seconds at most."""
 
-    def __init__(self, probe: DriverProbe) -> None:
+    def __init__(self, probe: DriverProbe, limit: float) -> None:
         self._probe = probe
+        self._limit = limit
 
     def check(self, seconds: float) -> bool:
         """Block this thread until the server answers, or the time has passed."""
-        return run(self._probe.check(BlockingIo(), Deadline.after(seconds)))
+        return run(self._probe.check(BlockingIo(), Deadline.after(min(seconds, self._limit))))
 
     def close(self) -> None:
         """End the connection."""

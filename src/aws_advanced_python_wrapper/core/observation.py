@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters.catalogue import TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
+from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
@@ -34,9 +36,11 @@ class BackgroundCredentials:
     ) -> None:
         self._adapter = adapter
         self._dialect = dialect
-        defaults = {**adapter.neutral_parameters, "connect_timeout": connect_timeout}
+        # The socket_timeout of the user's own connections, whose statements may take long, says nothing about these.
+        limits = {"connect_timeout": connect_timeout, SOCKET_TIMEOUT.name: None}
+        defaults = {**adapter.neutral_parameters, **limits}
         self._settings = settings.for_monitoring(purpose, without=adapter.session_parameters, **defaults)
-        self._timeout = self._settings[AUXILIARY_QUERY_TIMEOUT_SEC]
+        self._timeout = min(self._settings[AUXILIARY_QUERY_TIMEOUT_SEC], self._settings[SOCKET_TIMEOUT] or math.inf)
         # Compared, never shown: equal for settings that open the same connection.
         self.key = repr(sorted(self._settings.driver.items()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
@@ -108,6 +109,11 @@ class FakeAdapter(DriverAdapter):
             self.abort(raw)
             raise self.error(QueryTimeoutError, "the server did not answer") from None
         return rows
+
+    def limit_waits(self, raw: FakeConnection, seconds: float, address: str) -> None:
+        """Have its statements end after that time."""
+        raw.wait_limit = seconds
+        raw.timed_out = partial(self.error, QueryTimeoutError, f"{address} does not answer")
 
     def abort(self, raw: FakeConnection) -> None:
         """Break the connection."""

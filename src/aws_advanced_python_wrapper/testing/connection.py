@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.testing.gates import Gate, passed
 from aws_advanced_python_wrapper.testing.host import State
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
 
@@ -39,6 +39,9 @@ class FakeConnection:
         self.session_state: dict[str, Any] = {}
         """Schema and role, as they were set through the driver."""
         self.closed = False
+        self.wait_limit: float | None = None
+        """Seconds after which a statement ends with `timed_out`, and the connection is lost."""
+        self.timed_out: Callable[[], Exception] = NetworkError
         self.in_transaction = 0
         self._read_only = False
         self._wants_read_only = False
@@ -146,7 +149,7 @@ class FakeConnection:
             raise network.faults.pop(
                 sql
             )  # in no variable: an error whose traceback leads to itself outlives its session
-        await self._reach_host(None, asleep=sql == "SLEEP")
+        await self._wait_for_answer(sql)
         if sql == "BEGIN":
             self.in_transaction = 1
         if sql in ("COMMIT", "ROLLBACK"):
@@ -157,6 +160,13 @@ class FakeConnection:
         if sql == "INSERT" and (self._read_only or not self.host.is_writer):
             raise ReadOnlyError("cannot execute INSERT in a read-only transaction")
         return network.results.get(sql) or self.host.answer(sql)
+
+    async def _wait_for_answer(self, sql: str) -> None:
+        try:
+            await self._reach_host(self.wait_limit, asleep=sql == "SLEEP")
+        except TimeoutError:
+            await self._close()
+            raise self.timed_out() from None
 
     async def _query(self, sql: str, timeout: float) -> Rows:
         await self._reach_host(timeout)
