@@ -18,10 +18,8 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
-from aws_advanced_python_wrapper.conninfo import parse
 from aws_advanced_python_wrapper.local.command import parser
-from aws_advanced_python_wrapper.local.conninfo import make
-from support.pages import PAGES, ROOT, Block, blocks, the_example
+from support.pages import PAGES, ROOT, Block, at_local_cluster, blocks, runnable, the_example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +27,9 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.local import LocalCluster
 
-DOMAIN = "c1x2y3z4abcd.us-east-2.rds.amazonaws.com"
-"""Of the imaginary cluster that all pages mean."""
-
 # What a text may hold, and how it is kept true. Diagrams and tables of contents are Sphinx's.
 LANGUAGES = {"python", "console", "ini", "text", "toml", "mermaid", "{toctree}"}
 
-ADDRESS = re.compile(rf'"((?:host=|postgres(?:ql)?://)[^"\n]*{re.escape(DOMAIN)}[^"\n]*)"')
 CONNECTION_STRING = re.compile(r"^(?:host=|postgres(?:ql)?://).*$", re.MULTILINE)
 INLINE_URL = re.compile(r"`(postgres(?:ql)?://[^`…]+)`")
 
@@ -47,19 +41,6 @@ def orders(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
         connection.execute("CREATE TABLE IF NOT EXISTS orders (number int PRIMARY KEY)")
         connection.execute("TRUNCATE orders")
     return healthy_aurora_postgresql
-
-
-def at_local_cluster(conninfo: str, cluster: LocalCluster) -> str:
-    """Return a connection string with the local cluster's endpoint of the same kind, and its user and database."""
-    written = parse(conninfo)
-    endpoint = cluster.reader_endpoint if ".cluster-ro-" in written["host"] else cluster.writer_endpoint
-    return make({**written, **parse(cluster.conninfo(endpoint))})
-
-
-def runnable(code: str, cluster: LocalCluster) -> str:
-    assert ".rds.amazonaws.com" not in code.replace(DOMAIN, ""), f"a cluster that no test knows: use {DOMAIN}"
-    code = ADDRESS.sub(lambda found: repr(at_local_cluster(found[1], cluster)), code)
-    return code.replace(DOMAIN, cluster.writer_endpoint.partition(".cluster-")[2])
 
 
 def of_language(language: str) -> Callable[[Any], Any]:

@@ -1,0 +1,124 @@
+"""The frameworks of the page on psycopg work as it tells: SQLAlchemy and Django, through a failover."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper import FailoverSuccessError
+from support.pages import runnable, the_example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+
+WHO = "SELECT pg_catalog.aurora_db_instance_identifier()"
+
+
+@pytest.fixture
+def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
+    return healthy_aurora_postgresql
+
+
+@pytest.fixture
+def engine(cluster: LocalCluster) -> Iterator[Any]:
+    """Return the engine of the example."""
+    names: dict[str, Any] = {}
+    exec(runnable(the_example("create_engine("), cluster), names)  # noqa: S102 - our own page
+    yield names["engine"]
+    names["engine"].dispose()
+
+
+def test_sqlalchemys_ping_finds_the_new_writer(cluster: LocalCluster, engine: Any) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(WHO).scalar() == cluster.writer.name
+    new = cluster.failover(wait="all").new_writer
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(WHO).scalar() == new
+
+
+def test_a_failover_while_sqlalchemy_works_is_the_cause_of_its_error(cluster: LocalCluster, engine: Any) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql(WHO)
+        connection.commit()
+        cluster.failover()
+        with pytest.raises(OperationalError) as told:
+            connection.exec_driver_sql(WHO)
+        assert isinstance(told.value.orig, FailoverSuccessError)
+        assert not told.value.connection_invalidated
+        connection.rollback()
+        assert connection.exec_driver_sql(WHO).scalar() == cluster.writer.name
+
+
+DJANGO = """
+    import sys
+    import django
+    from django.conf import settings
+
+    folder, host, port, user, password, name = sys.argv[1:]
+    sys.path.insert(0, folder)
+    options = {"failover_timeout_sec": 30, "gssencmode": "disable"}
+    place = {"HOST": host, "PORT": port, "USER": user, "PASSWORD": password, "NAME": name}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    settings.configure(DATABASES={"default": {"ENGINE": "shop_database", "OPTIONS": options, **place, **kept}})
+    django.setup()
+
+    from django.db import OperationalError, close_old_connections, connection
+
+    def who():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.aurora_db_instance_identifier()")
+            return cursor.fetchone()[0]
+
+    def answer():
+        try:
+            return who()
+        except OperationalError as error:
+            return type(error.__cause__).__name__
+
+    for line in sys.stdin:
+        if line == "a new request\\n":
+            close_old_connections()
+        print(answer(), flush=True)
+    connection.close()
+    """
+
+
+def test_django_lives_through_a_failover(cluster: LocalCluster, tmp_path: Path) -> None:
+    engine = tmp_path / "shop_database"
+    engine.mkdir()
+    (engine / "__init__.py").touch()
+    (engine / "base.py").write_text(the_example("class DatabaseWrapper(base.DatabaseWrapper):"))
+    place = psycopg.conninfo.conninfo_to_dict(cluster.conninfo())
+    where = [str(place[name]) for name in ("host", "port", "user", "password", "dbname")]
+    command = [sys.executable, "-c", textwrap.dedent(DJANGO), str(tmp_path), *where]
+    with (
+        subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        closing(
+            process.stdin  # type: ignore[type-var]
+        ) as to_django,
+    ):
+
+        def ask(what: str) -> str:
+            assert process.stdout
+            print(what, file=to_django, flush=True)
+            return process.stdout.readline().strip()
+
+        assert ask("the first request") == cluster.writer.name
+        new = cluster.failover().new_writer
+        assert ask("go on") == "FailoverSuccessError"
+        assert ask("go on") == new
+        cluster.wait_settled()
+        newer = cluster.failover(wait="all").new_writer
+        assert ask("a new request") == newer
+    assert process.returncode == 0
