@@ -18,7 +18,7 @@ from aws_advanced_python_wrapper.stale_dns_plugin import StaleDnsPlugin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aws_advanced_python_wrapper.plugin import ConnectNext, Failure, HostInfo, Opened, SessionView
+    from aws_advanced_python_wrapper.plugin import CallNext, ConnectNext, Failure, HostInfo, Opened, SessionView
 
 
 class Early(Plugin):
@@ -45,6 +45,7 @@ def _registered() -> Iterator[None]:
     yield
     registry._registered.clear()
     registry._registered.update(before)
+    registry._installed.clear()
 
 
 @pytest.fixture
@@ -54,6 +55,8 @@ def _offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[registry.__name__], "no_plugin", dict, raising=False)
     points = [
         EntryPoint("offered", f"{registry.__name__}:early_plugin", group),
+        EntryPoint("gone", "no.such:Plugin", group),
+        EntryPoint("half_gone", f"{registry.__name__}:NoSuchPlugin", group),
         EntryPoint("broken", f"{registry.__name__}:no_plugin", group),
         EntryPoint("failover", f"{registry.__name__}:early_plugin", group),
     ]
@@ -193,9 +196,33 @@ class WaitingConnected(BlockingPlugin):
         pass
 
 
+class OtherArguments(Plugin):
+    code = "other_arguments"
+
+    async def execute(self, proceed: CallNext, statement: Any) -> Any:  # type: ignore[override]
+        raise NotImplementedError
+
+
+class OtherName(Plugin):
+    code = "other_name"
+
+    async def connect(self, host: HostInfo, further: ConnectNext) -> Opened:
+        raise NotImplementedError
+
+
+class Listless(BlockingPlugin):
+    code = "listless"
+
+    def on_error(self) -> None:  # type: ignore[override]
+        pass
+
+
 @pytest.mark.parametrize(
     ("plugin", "message"),
     [
+        (OtherArguments, r"OtherArguments.execute must take \(function, proceed, \*args, \*\*kwargs\): too many"),
+        (OtherName, r"OtherName.connect must take \(host, proceed\): missing a required argument: 'further'"),
+        (Listless, r"Listless.on_error must take \(failure\): too many positional arguments"),
         (Nameless, r'Nameless has no code: name it in the class, as in code = "my_plugin"'),
         (AbstractName, "AbstractName has no code"),
         (PlainConnect, "PlainConnect.connect is a plain function: write 'async def', or derive the class"),
@@ -234,6 +261,10 @@ def test_distributions_offer_plugins() -> None:
     assert plugin_classes(["failover"], sort=True) == [FailoverPlugin]
     with pytest.raises(AwsWrapperError, match="not a subclass"):
         plugin_classes(["broken"], sort=True)
+    for code in ("gone", "halfGone"):
+        with pytest.raises(AwsWrapperError, match=r"gone is offered as .*, which cannot be loaded .*: inst") as caught:
+            plugin_classes([code], sort=True)
+        assert isinstance(caught.value.__cause__, (ImportError, AttributeError))
     with pytest.raises(AwsWrapperError, match="did you mean 'offered'"):
         plugin_classes(["offerd"], sort=True)
 

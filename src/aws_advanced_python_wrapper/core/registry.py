@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.converters import unknown
-from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin, as_plugin
 from aws_advanced_python_wrapper.core.chain import check, effective
-from aws_advanced_python_wrapper.core.plugin import Plugin
+from aws_advanced_python_wrapper.core.plugin_class import checked
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.later import PLUGINS_TO_COME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin
+    from aws_advanced_python_wrapper.core.plugin import Plugin
 
 ENTRY_POINT_GROUP = "aws_advanced_python_wrapper.plugins"
 """Distributions offer plugins under this group: the name is the code, the value the class."""
@@ -45,10 +46,10 @@ _BUILT_IN = {
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }
 _NONE = "none"
-_MAY_WAIT = ("execute", "connect", "on_read_only", "on_error")
-_NEVER_WAIT = ("connected", "close")
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])[A-Z]")  # the sister drivers' user guide writes auroraConnectionTracker
 _registered: dict[str, type[Plugin]] = {}
+_installed: dict[str, object] = {}
+"""What the entry points led to that were asked for."""
 
 
 def register_plugin(code: str, plugin_class: type[Plugin | BlockingPlugin]) -> None:
@@ -57,7 +58,7 @@ def register_plugin(code: str, plugin_class: type[Plugin | BlockingPlugin]) -> N
     Raises:
         AwsWrapperError: it is no plugin class, has no `code` of its own, or a hook of the wrong kind.
     """
-    _registered[code] = _check(plugin_class)
+    _registered[code] = checked(plugin_class)
 
 
 def plugin_classes(requested: Sequence[str | type[Plugin | BlockingPlugin]], *, sort: bool) -> list[type[Plugin]]:
@@ -69,7 +70,7 @@ def plugin_classes(requested: Sequence[str | type[Plugin | BlockingPlugin]], *, 
     """
     if tuple(requested) == (_NONE,):
         return []
-    classes = list(dict.fromkeys(_find(item) if isinstance(item, str) else _check(item) for item in requested))
+    classes = list(dict.fromkeys(_find(item) if isinstance(item, str) else checked(item) for item in requested))
     chain = _sorted(classes) if sort else classes
     check(chain)
     return effective(chain)
@@ -93,7 +94,7 @@ def _find(code: str) -> type[Plugin]:
         raise AwsWrapperError(f"plugins: the plugin '{code}' is not supported yet, leave it out")
     if found is None:
         raise unknown("plugin", code, {*_BUILT_IN, *_registered, *(point.name for point in _offered())})
-    return _check(found)
+    return checked(found)
 
 
 def _lookup(code: str) -> object:
@@ -102,39 +103,20 @@ def _lookup(code: str) -> object:
     if code in _BUILT_IN:
         module, name = _BUILT_IN[code].split(":")
         return getattr(import_module(module), name)
-    return next((point.load() for point in _offered() if point.name == code), None)
+    if code not in _installed:  # to look costs milliseconds
+        _installed.update({code: _loaded(point) for point in _offered() if point.name == code})
+    return _installed.get(code)
+
+
+def _loaded(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise AwsWrapperError(
+            f"plugins: {point.name} is offered as {point.value}, which cannot be loaded ({error}): install its "
+            "distribution anew, or leave it out"
+        ) from error
 
 
 def _offered() -> EntryPoints:
     return entry_points(group=ENTRY_POINT_GROUP)
-
-
-def _check(found: object) -> type[Plugin]:
-    """Return a class that the program, or a distribution, gave for a plugin, if it is one."""
-    if not (isinstance(found, type) and issubclass(found, (Plugin, BlockingPlugin))):
-        instead = ": give the class, not an instance of it" if isinstance(found, (Plugin, BlockingPlugin)) else ""
-        raise AwsWrapperError(
-            f"plugins: {found!r} is not a subclass of Plugin or BlockingPlugin, "
-            f"which aws_advanced_python_wrapper.plugin has{instead}"
-        )
-    _check_class(found)
-    return found if issubclass(found, Plugin) else as_plugin(found)
-
-
-def _check_class(plugin_class: type[Plugin | BlockingPlugin]) -> None:
-    name = plugin_class.__name__
-    if not isinstance(getattr(plugin_class, "code", None), str):
-        raise AwsWrapperError(f'plugins: {name} has no code: name it in the class, as in code = "my_plugin"')
-    blocking = not issubclass(plugin_class, Plugin)
-    for hook in _MAY_WAIT:
-        if inspect.iscoroutinefunction(getattr(plugin_class, hook)) is blocking:
-            raise AwsWrapperError(_wrong_kind(f"{name}.{hook}", blocking=blocking))
-    for hook in _NEVER_WAIT:
-        if inspect.iscoroutinefunction(getattr(plugin_class, hook)):
-            raise AwsWrapperError(f"plugins: {name}.{hook} must be a plain function, as it may not wait: write 'def'")
-
-
-def _wrong_kind(hook: str, *, blocking: bool) -> str:
-    if blocking:
-        return f"plugins: {hook} is a coroutine in a BlockingPlugin: write 'def', or derive the class from Plugin"
-    return f"plugins: {hook} is a plain function: write 'async def', or derive the class from BlockingPlugin"
