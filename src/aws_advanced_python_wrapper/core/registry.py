@@ -104,7 +104,7 @@ def _lookup(code: str) -> object:
         module, name = _BUILT_IN[code].split(":")
         return getattr(import_module(module), name)
     if code not in _installed:  # to look costs milliseconds
-        _installed.update({code: _loaded(point) for point in _offered() if point.name == code})
+        _installed.update((code, _loaded(point)) for point in _offered() if point.name == code)
     return _installed.get(code)
 
 
