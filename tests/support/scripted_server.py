@@ -24,11 +24,24 @@ def message(kind: bytes, body: bytes) -> bytes:
 
 ENCODING = message(b"S", b"client_encoding\0UTF8\0")  # psycopg before 3.3 needs to know
 LET_IN = message(b"R", struct.pack("!i", 0)) + ENCODING + message(b"K", struct.pack("!ii", 1, 1)) + message(b"Z", b"I")
-ROW = message(b"T", struct.pack("!h", 1) + b"x\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)) + message(
-    b"D", struct.pack("!hi", 1, 3) + b"yes"
-)
 READY = message(b"Z", b"I")
-ANSWER = ROW + message(b"C", b"SELECT 1\0") + READY
+
+
+def answer(*rows: tuple[str | None, ...]) -> bytes:
+    """Return what a server says to a query with these rows."""
+    columns = len(rows[0])
+    column = b"x\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)
+    data = (message(b"D", struct.pack("!h", columns) + b"".join(map(_value, row))) for row in rows)
+    return b"".join(
+        [message(b"T", struct.pack("!h", columns) + columns * column), *data, message(b"C", b"SELECT\0"), READY]
+    )
+
+
+def _value(value: str | None) -> bytes:
+    return struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value.encode()
+
+
+ANSWER = answer(("yes",))
 CANCELLED = message(b"E", b"SERROR\0VERROR\0C57014\0Mcanceling statement due to user request\0\0") + READY
 NEWS = message(b"A", struct.pack("!i", 1) + b"news\0hello\0")
 
