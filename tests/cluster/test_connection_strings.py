@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
@@ -186,6 +187,17 @@ def test_a_connection_that_only_the_environment_describes_survives_a_failover(
         connection.execute("SELECT 1")
     assert value(connection, WHO) not in (before, None)
     assert value(connection, "SELECT current_database()::text") == DATABASE
+
+
+def test_a_pool_finds_its_host_alike(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {**files.variables, "PGPASSWORD": PASSWORD}.items():
+        monkeypatch.setenv(name, text)
+    connection_class: Any = AwsWrapperConnection
+    with (
+        ConnectionPool(connection_class=connection_class, min_size=1, open=True) as pool,
+        pool.connection() as connection,
+    ):
+        assert value(connection, "SELECT current_user::text") == USER
 
 
 def test_an_asyncio_connection_finds_its_host_alike(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

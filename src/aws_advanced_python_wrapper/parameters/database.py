@@ -11,7 +11,7 @@ WRAPPER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "database",
-    "What the server is, by the code of a dialect. Unless given, it is asked.",
+    "What the server is: `aurora-pg`, `multi-az-pg`, `rds-pg` or `pg`. Unless given, it is asked.",
 )
 
 WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
@@ -19,7 +19,7 @@ WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "driver",
-    "Which driver is wrapped, by its code. Unless given, the connect function tells it.",
+    "Which driver the connect function is of: `psycopg`. Needed for a function of your own only.",
 )
 
 AUXILIARY_QUERY_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
