@@ -96,8 +96,16 @@ ALSO_SEARCHING = """
     input()
     """
 
+MEASURING = """
+    connection = connect(plugins="failover,fastest_response_strategy", response_measurement_interval_ms=20)
+    while sum(thread.name.startswith("response time ") for thread in threading.enumerate()) < 3:
+        time.sleep(0.01)
+    print("ready", flush=True)
+    input()
+    """
 
-@pytest.mark.parametrize("code", [MANY_CONNECTIONS, ALSO_SEARCHING], ids=["idle", "in use"])
+
+@pytest.mark.parametrize("code", [MANY_CONNECTIONS, ALSO_SEARCHING, MEASURING], ids=["idle", "in use", "measuring"])
 @pytest.mark.parametrize("state", ["healthy", "frozen", "hanging network", "killed"])
 def test_a_program_ends_without_delay(cluster: LocalCluster, code: str, state: str) -> None:
     with talking_program(code, cluster.conninfo()) as process:

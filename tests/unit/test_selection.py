@@ -16,6 +16,7 @@ from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SE
 from aws_advanced_python_wrapper.properties import Settings
 from aws_advanced_python_wrapper.testing import Error as DriverError
 from aws_advanced_python_wrapper.testing import FakeAdapter, FakeCluster, FakeNetwork
+from unit.test_monitor import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -182,6 +183,7 @@ def test_an_empty_list_is_told_with_the_parameter() -> None:
         ([reader("a", 1000), reader("b", 1000)], ""),
         ([reader("a", 1000), reader("b", 10, down=1.0)], ""),  # who is near cannot be reached
         ([reader("a", 10, down=1.0)], "a"),
+        ([reader("a", 10), reader("b", 10, down=1.0), reader("c", 1000)], "ab"),  # b may be due for a try
         ([], ""),
     ],
 )
@@ -280,6 +282,67 @@ def test_a_function_that_fails_in_a_failover_is_told(flavour: Flavour, network: 
     settings = {"failover_reader_host_selector_strategy": fail}
     with pytest.raises(FailoverFailedError, match="Parameter failover_reader_host_selector_strategy: the function"):
         flavour.run(failed_over(flavour, network, cluster, **settings))
+
+
+# With read/write splitting
+
+
+async def read_on(flavour: Flavour, network: FakeNetwork, cluster: FakeCluster, **settings: Any) -> str | None:
+    session = await flavour.connected(network, cluster.writer_endpoint, ("read_write_splitting",), **settings)
+    await session.route(read_only=True)
+    return session.host.host_id
+
+
+@pytest.mark.parametrize(
+    ("late_readers", "wanted"), [((), {"db-2", "db-3"}), ((3,), {"db-2"}), ((2,), {"db-3"}), ((2, 3), {"db-1"})]
+)
+def test_reading_passes_over_readers_that_are_late(
+    flavour: Flavour, network: FakeNetwork, late_readers: tuple[int, ...], wanted: set[str]
+) -> None:
+    cluster = FakeCluster(network)
+    late(cluster, *late_readers)
+    settings = {"reader_max_lag_ms": 100, "reader_host_selector_strategy": "round_robin"}
+    assert {flavour.run(read_on(flavour, network, cluster, **settings)) for _ in range(4)} == wanted
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"availability_zone": "az1", "host_availability_zones": "db-1:az1,db-2:az2,db-3:az1"}, {"db-3"}),
+        ({"reader_host_selector_strategy": lambda hosts: hosts[-1]}, {"db-3"}),
+        (
+            {"reader_host_selector_strategy": "highest_weight", "weighted_random_host_weight_pairs": "DB-2:2"},
+            {"db-2"},
+        ),
+    ],
+)
+def test_reading_chooses_as_the_program_wants(
+    flavour: Flavour, network: FakeNetwork, settings: dict[str, Any], wanted: set[str]
+) -> None:
+    cluster = FakeCluster(network)
+    assert {flavour.run(read_on(flavour, network, cluster, **settings)) for _ in range(6)} == wanted
+
+
+def test_a_reader_that_comes_back_is_chosen_again(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    cluster[2].kill()
+    cluster[3].kill()
+
+    async def scenario() -> None:
+        plugins, strategy = ("read_write_splitting",), {"reader_host_selector_strategy": "round_robin"}
+        watching = await flavour.connected(network, cluster.writer_endpoint, plugins, **strategy)
+        await watching.route(read_only=True)
+        assert watching.host.host_id == "db-1"
+        assert watching.cluster
+        store = watching.cluster.store
+        cluster[2].start()
+        eventually(lambda: len(store.current.unavailable) == 1)  # type: ignore[union-attr]
+        for _ in range(2):
+            session = await flavour.connected(network, cluster.writer_endpoint, plugins, **strategy)
+            await session.route(read_only=True)
+            assert session.host.host_id == "db-2"
+
+    flavour.run(scenario())
 
 
 def test_turns_are_shared_by_the_connections_of_a_cluster(flavour: Flavour, network: FakeNetwork) -> None:

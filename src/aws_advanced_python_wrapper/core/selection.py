@@ -72,11 +72,12 @@ def host_choice(session: SessionView, parameter: Parameter[Strategy]) -> HostCho
 
 
 def eligible_readers(session: SessionView, readers: Sequence[HostInfo]) -> Sequence[HostInfo]:
-    """Return the readers that are within `reader_max_lag_ms`; none: those that can be reached are all too late.
+    """Return the readers that are within `reader_max_lag_ms`; none if those that can be reached are all too late.
 
     Then the writer is to serve, unless it has to be a reader.
     """
-    return within_lag(available(readers), session.settings[READER_MAX_LAG_MS])
+    most = session.settings[READER_MAX_LAG_MS]
+    return within_lag(readers, most) if within_lag(available(readers), most) else ()
 
 
 _Select: TypeAlias = Callable[[Sequence[HostInfo], SelectorState], HostInfo]
