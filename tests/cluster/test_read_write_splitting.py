@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -12,9 +13,21 @@ import psycopg_pool
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.sockets import is_readable
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
 from cluster.in_loop import InLoop
-from cluster.support import WHO, Background, at_server, eventually, fresh_table, program, true_writer, value
+from cluster.support import (
+    WHO,
+    Background,
+    administrate,
+    at_server,
+    eventually,
+    fresh_table,
+    program,
+    true_writer,
+    value,
+)
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -518,3 +531,35 @@ def test_a_block_as_a_decorator_makes_each_call_in_a_block_of_its_own(cluster: L
     for _ in range(2):
         assert serving() in readers(cluster)
         assert value(connection, WHO) == true_writer(cluster)
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_only_what_the_server_has_closed_counts_as_dropped(cluster: LocalCluster, sslmode: str) -> None:
+    adapter = PsycopgAdapter(psycopg.Connection.connect)
+    with psycopg.connect(cluster.conninfo(sslmode=sslmode), autocommit=True) as connection:
+        assert (connection.pgconn.ssl_in_use, adapter.is_dropped(connection)) == (sslmode == "require", False)
+        connection.execute("LISTEN news")
+        administrate(cluster, "NOTIFY news, 'something'")
+        eventually(lambda: is_readable(connection.pgconn.socket))
+        assert not adapter.is_dropped(connection)
+        received: list[psycopg.Notify] = []
+        connection.add_notify_handler(received.append)
+        connection.execute("SELECT 1")
+        assert [notice.payload for notice in received] == ["something"]
+        administrate(cluster, f"SELECT pg_terminate_backend({connection.info.backend_pid})")
+        eventually(lambda: adapter.is_dropped(connection))
+        assert adapter.is_dropped(connection)
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_what_is_abandoned_stays_open_at_its_server(cluster: LocalCluster, sslmode: str) -> None:
+    adapter = PsycopgAdapter(psycopg.Connection.connect)
+    connection = psycopg.connect(cluster.conninfo(sslmode=sslmode), autocommit=True)
+    there = os.dup(connection.pgconn.socket)  # as a parent's
+    pid = connection.info.backend_pid
+    adapter.abandon(connection)
+    assert connection.closed
+    alive = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"
+    assert at_server(cluster, cluster.writer.name, alive) == 1
+    os.close(there)
+    eventually(lambda: at_server(cluster, cluster.writer.name, alive) == 0)

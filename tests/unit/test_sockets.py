@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
-from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, keep_alive, last_heard
+from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:
@@ -145,3 +145,29 @@ def test_of_a_connection_that_is_closed_nothing_is_known() -> None:
         other.sendall(b"x")
         heard = adapter.last_heard(Raw(one.fileno()))
         assert heard is not None
+
+
+def test_a_socket_is_readable_when_something_or_the_end_has_come() -> None:
+    with connected() as (one, other):
+        assert not is_readable(one.fileno())
+        other.send(b"x")
+        assert is_readable(one.fileno())
+        one.recv(1)
+        assert not is_readable(one.fileno())
+        other.close()
+        assert is_readable(one.fileno())
+
+
+def test_what_is_unplugged_sends_nothing_to_the_other_end() -> None:
+    before = descriptors()
+    with connected() as (one, other):
+        kept = one.dup()  # another process's, as it were
+        unplug(one.fileno())
+        with pytest.raises(OSError, match="Broken pipe"):
+            one.send(b"farewell")
+        one.close()
+        assert not is_readable(other.fileno())
+        kept.send(b"still here")
+        assert other.recv(100) == b"still here"
+        kept.close()
+    assert descriptors() == before

@@ -122,15 +122,14 @@ class TransactionScope:
         await self._mode.enter()
         try:
             self._block = self._make()
-            begin = getattr(self._block, "__aenter__", None) or self._block.__enter__
-            return await self._session.io.call(begin)
+            return await self._session.io.call(self._method("enter"))
         except BaseException as error:
             await self._mode.leave(error)
             raise
 
     async def leave(self, error: BaseException | None) -> bool:
         """Commit or roll back as the driver's block does, and move back."""
-        end = getattr(self._block, "__aexit__", None) or self._block.__exit__
+        end = self._method("exit")
         try:
             suppressed = bool(
                 await self._session.io.call(end, type(error) if error else None, error, error and error.__traceback__)
@@ -140,6 +139,10 @@ class TransactionScope:
             raise
         await self._mode.leave(None if suppressed else error)
         return suppressed
+
+    def _method(self, name: str) -> Any:
+        flavoured = f"__a{name}__"
+        return getattr(self._block, flavoured if hasattr(type(self._block), flavoured) else f"__{name}__")
 
     def _refusal(self) -> ReadWriteSplittingError:
         open_one, wanted = ("writable", "read-only") if self._read_only else ("read-only", "writable")
