@@ -207,5 +207,5 @@ def test_what_it_shows(healthy_aurora_postgresql: LocalCluster) -> None:
     assert cluster.password not in repr(cluster) + repr(cluster.settings) + repr(cluster.instances)
     with pytest.raises(LocalClusterError, match="no such delay"):
         cluster.set_delays(patience=1)
-    with pytest.raises(LocalClusterError, match=r"does not know \['size'\]: there are aurora"):
+    with pytest.raises(LocalClusterError, match=r"does not know \['size'\]: there are database, deployment"):
         LocalCluster(size=3)
