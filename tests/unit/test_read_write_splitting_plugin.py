@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_advanced_python_wrapper import release_resources
 from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
@@ -22,7 +25,7 @@ from aws_advanced_python_wrapper.testing import (
     NetworkError,
     ReadOnlyError,
 )
-from support.flavours import BlockingFlavour
+from support.flavours import AsyncioFlavour, BlockingFlavour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -510,6 +513,44 @@ def test_readers_that_lag_too_far_behind_do_not_serve(flavour: Flavour, network:
             await session.io.sleep(0.005)
         await session.route(True)
         assert session.raw.host is cluster[1]
+        await session.end()
+
+    flavour.run(scenario())
+
+
+@pytest.mark.parametrize("steps", range(14))
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_move_that_is_cancelled_leaves_nothing_open(network: FakeNetwork, steps: int, read_only: bool) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        endpoint = cluster.writer_endpoint if read_only else cluster.reader_endpoint
+        session = await AsyncioFlavour().connected(network, endpoint, SPLITTING)
+        move = asyncio.create_task(session.route(read_only))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        move.cancel()
+        with suppress(asyncio.CancelledError):
+            await move
+        await session.route(read_only)
+        assert session.raw.host is cluster[2 if read_only else 1]
+        await session.end()
+
+    asyncio.run(scenario())
+    assert [connection for connection in network.opened_by("program") if not connection.closed] == []
+
+
+def test_moving_goes_on_after_the_background_threads_have_ended(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, SPLITTING)
+        await session.route(True)
+        release_resources()
+        for read_only in [False, True] * 3:
+            await session.route(read_only)
+            assert session.raw.host is cluster[2 if read_only else 1]
+        assert len(network.opened_by("program")) == 2
         await session.end()
 
     flavour.run(scenario())
