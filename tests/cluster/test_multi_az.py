@@ -155,6 +155,20 @@ def test_readers_connections_are_not_touched_by_a_switchover(multi_az: LocalClus
     assert value(connection, "SELECT pg_backend_pid()") == before
 
 
+def test_a_program_moves_between_the_writer_and_the_standbys(multi_az: LocalCluster, connect: Connect) -> None:
+    connection = connect(multi_az, plugins="read_write_splitting,failover")
+    connection.read_only = True
+    assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is True
+    connection.read_only = False
+    assert_on_the_writer(multi_az, connection)
+    multi_az.switchover()
+    with pytest.raises(FailoverSuccessError):
+        connection.execute("SELECT 1")
+    assert_on_the_writer(multi_az, connection)
+    connection.read_only = True
+    assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is True
+
+
 def test_a_search_path_cannot_mislead_the_driver(multi_az: LocalCluster, connect: Connect) -> None:
     administrate(
         multi_az,

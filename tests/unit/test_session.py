@@ -11,7 +11,7 @@ import pytest
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Phase, Plugin
-from aws_advanced_python_wrapper.database.postgresql import AURORA_PG
+from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, TRAITS_SQL
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, QueryTimeoutError
 from aws_advanced_python_wrapper.testing import (
     DOMAIN,
@@ -191,6 +191,26 @@ def test_a_host_that_is_missing_in_its_own_table_is_connected_to(
             assert session.cluster is None
         another = await flavour.connected(network, cluster.writer_endpoint)
         assert another.host.host == cluster[1].name
+
+    flavour.run(scenario())
+
+
+def test_a_server_that_cannot_tell_what_it_is_is_connected_to(
+    flavour: Flavour, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = FakeCluster(network)[1]
+    tells = host.answer
+
+    def answer(sql: str) -> Any:
+        if sql == TRAITS_SQL:
+            raise IntegrityError("this console knows SHOW and nothing else")
+        return tells(sql)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(host, "answer", answer)
+        session = await flavour.connected(network, host.name)
+        assert session.cluster is None
+        assert await flavour.execute(session, "SELECT") == "db-1"
 
     flavour.run(scenario())
 

@@ -13,7 +13,8 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, InstancePattern, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
-from aws_advanced_python_wrapper.database.detection import detect, named
+from aws_advanced_python_wrapper.database.detection import any_server, detect, named
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC, WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC
@@ -84,7 +85,7 @@ class Locator:
         return found or HostInfo(cluster.pattern.host(me.host_id), cluster.port, me.role, host_id=me.host_id)
 
     async def _detect(self, ask: Ask) -> Dialect:
-        dialect = await detect(self._adapter.code, ask)
+        dialect = await self._asked(ask)
         CLUSTERS.note_dialect_code(self._dialect_key, dialect.code)
         logger.debug("%s speaks %s", self._address, dialect.code)
         if self._endpoint.is_cluster and not dialect.knows_cluster:
@@ -95,6 +96,16 @@ class Locator:
                 self._settings.user,
             )
         return dialect
+
+    async def _asked(self, ask: Ask) -> Dialect:
+        """Ask the server what it is. One that cannot tell (PgBouncer's console, say) is what its protocol says."""
+        try:
+            return await detect(self._adapter.code, ask)
+        except self._adapter.errors.Error as error:
+            if self._adapter.classify(error) is not ErrorKind.OTHER:
+                raise
+            logger.debug("%s does not tell what it is: %s", self._address, error)
+            return any_server(self._adapter.code)
 
     @property
     def _dialect_key(self) -> str:

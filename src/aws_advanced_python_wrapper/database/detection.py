@@ -14,8 +14,8 @@ DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in postgresql.
 
 _ALIASES = {"rds-multi-az-pg-cluster": "multi-az-pg"}
 
-# Driver code -> how the servers of its engine are told apart.
-_DETECTION = {"psycopg": postgresql.detect}
+# Driver code -> how the servers of its engine are told apart, and what fits any of them.
+_DETECTION = {"psycopg": (postgresql.detect, postgresql.PG)}
 
 
 def named(code: str) -> Dialect:
@@ -32,4 +32,10 @@ def named(code: str) -> Dialect:
 
 async def detect(driver_code: str, ask: Ask) -> Dialect:
     """Ask a server which deployment it is."""
-    return await _DETECTION[driver_code](ask)
+    ask_server, _ = _DETECTION[driver_code]
+    return await ask_server(ask)
+
+
+def any_server(driver_code: str) -> Dialect:
+    """Return the dialect of a server that is nothing but one of its engine."""
+    return _DETECTION[driver_code][1]
