@@ -165,7 +165,7 @@ def test_a_zone_without_the_hosts_zones_is_refused() -> None:
         chooser("random", availability_zone="us-east-2a")
 
 
-@pytest.mark.parametrize("pairs", ["a", "a:", ":zone", 7])
+@pytest.mark.parametrize("pairs", ["a", "a:", ":zone", 7, {"a": None}, {"": "zone"}])
 def test_zones_that_cannot_be_read_are_refused(pairs: Any) -> None:
     with pytest.raises(AwsWrapperError, match=r"host_availability_zones.*give host:zone pairs"):
         chooser("random", host_availability_zones=pairs)

@@ -163,13 +163,17 @@ def test_lag_and_time_come_from_the_table_and_weight_and_availability_stay() -> 
 
 def test_an_unavailable_host_is_available_again_once_it_answers() -> None:
     topology = after("10 a w: a* b")
-    marked = mark_unavailable(topology, "b:5432")
+    marked = mark_unavailable(topology, "b:5432", 12)
     assert [host.availability.value for host in marked.hosts] == ["available", "unavailable"]
+    assert [host.unavailable_since for host in marked.hosts] == [None, 12]
+    assert marked.unavailable == {"b:5432"}
     assert marked.generation == topology.generation + 1
-    assert mark_unavailable(marked, "b:5432") is marked
+    assert mark_unavailable(marked, "b:5432", 15) is marked
     assert mark_unavailable(marked, "nobody:5432") is marked
     answered = next_topology(marked, said("20 b r: a* b"))
     assert [host.availability.value for host in answered.hosts] == ["available", "available"]
+    assert [host.unavailable_since for host in answered.hosts] == [None, None]
+    assert answered.unavailable == set()
 
 
 def reached_by_another_name(at: float, host_id: str | None, role: HostRole, *rows: str) -> Observation:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import statistics
 import threading
 import time
 import weakref
@@ -81,9 +80,11 @@ class ResponseTimes:
     def join(self, interested: Interested) -> None:
         """Measure for one more connection."""
         with self._changed:
+            more_often = interested.interval < self._interval()
             self._interested.add(interested)
             self._start_missing()
-            self._changed.notify_all()  # it may want to know more often than the others
+            if more_often:
+                self._changed.notify_all()
 
     def leave(self, interested: Interested) -> None:
         """Measure for one connection less."""
@@ -199,4 +200,4 @@ def round_trip(pinger: Pinger) -> float:
         began = time.perf_counter()
         pinger.ping()
         times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    return sorted(times)[len(times) // 2]

@@ -49,13 +49,16 @@ def _strategy(value: Any) -> Strategy:
 
 
 def _zones(value: Any) -> Mapping[str, str]:
-    if not isinstance(value, (str, Mapping)):
-        raise ValueError  # noqa: TRY004 - as above
-    given = value.split(",") if isinstance(value, str) else [f"{host}:{zone}" for host, zone in value.items()]
-    pairs = [pair.strip().rpartition(":")[::2] for pair in given if pair.strip()]
-    if not all(host and zone for host, zone in pairs):
+    if isinstance(value, str):
+        pairs = [pair.rpartition(":")[::2] for pair in value.split(",") if pair.strip()]
+    elif isinstance(value, Mapping) and all(isinstance(name, str) for pair in value.items() for name in pair):
+        pairs = list(value.items())
+    else:
         raise ValueError
-    return MappingProxyType({host.strip(): zone.strip() for host, zone in pairs})
+    zones = {host.strip(): zone.strip() for host, zone in pairs}
+    if not all(host and zone for host, zone in zones.items()):
+        raise ValueError
+    return MappingProxyType(zones)
 
 
 STRATEGY: Final = Converter("the name of a strategy, or as a keyword a function that chooses", _strategy)
