@@ -215,12 +215,15 @@ def test_a_user_who_is_not_granted_rds_tools_connects_without_failover(
 def test_being_turned_away_by_a_server_that_restarts_is_no_refusal(multi_az: LocalCluster, connect: Connect) -> None:
     with login_role(multi_az, "turned_away", "secret"):
         administrate(multi_az, "GRANT USAGE ON SCHEMA rds_tools TO turned_away")
-        connection = connect(multi_az, user="turned_away", password="secret")
+        connection, of_another = connect(multi_az, user="turned_away", password="secret"), connect(multi_az)
         administrate(multi_az, "ALTER ROLE turned_away NOLOGIN")
         multi_az.switchover()
         calling = Background(connection.execute, "SELECT 1")
         monitor = connection._session.cluster.monitor  # type: ignore[union-attr]
         eventually(lambda: "not permitted to log in" in str(monitor.reasons))
+        with pytest.raises(FailoverSuccessError):
+            of_another.execute("SELECT 1")
+        assert_on_the_writer(multi_az, of_another)
         administrate(multi_az, "ALTER ROLE turned_away LOGIN")
         with pytest.raises(FailoverSuccessError):
             calling.result()
