@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import select
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -56,6 +57,22 @@ class WaitLimit:
             raw.__class__ = _limited_class(drivers)
         raw._wait_limit = self  # noqa: SLF001 - the attribute is ours
 
+    @contextmanager
+    def set_for_a_while(self, raw: RawConnection) -> Iterator[None]:
+        """Limit a connection's waits inside a block, if nothing limits them more closely; nobody else may be waiting."""
+        drivers: Any = type(raw)
+        before: WaitLimit | None = getattr(raw, "_wait_limit", None)
+        if before is None or before.seconds > self.seconds:
+            self.set_on(raw)
+        try:
+            yield
+        finally:
+            raw.__class__ = drivers
+            if before is None:
+                del raw._wait_limit  # noqa: SLF001 - the attribute is ours
+            else:
+                raw._wait_limit = before  # noqa: SLF001 - the attribute is ours
+
     def expire(self, raw: RawConnection) -> None:
         """End the wait: the socket is ready then, with the end of the stream."""
         self.expired = True
@@ -79,19 +96,17 @@ class WaitLimit:
         timeout.__cause__ = error
         return timeout
 
-    def check(self, raw: RawConnection) -> None:
-        """Raise where psycopg has come to a result all the same.
+    def overruled(self, raw: RawConnection) -> Exception:
+        """Return what a wait ends with that was ended, where psycopg has come to a result all the same.
 
         It swallows the errors of a rollback, and takes for sent what of a copy is in a buffer.
         """
-        if not self.expired:
-            return
         timeout = self.error()
         try:
             raw.pgconn.consume_input()  # now libpq, too, knows the connection for lost
         except psycopg.Error as error:
             timeout.__cause__ = error
-        raise timeout
+        return timeout
 
 
 class _LimitedSteps:
@@ -101,34 +116,36 @@ class _LimitedSteps:
     waits for it as long as it likes.
     """
 
+    __slots__ = ("_left", "_limit", "_raw", "_steps")
+
     def __init__(self, steps: Steps, raw: Any, limit: WaitLimit) -> None:
-        self.send = steps.send
         self._steps = steps
         self._raw = raw
         self._limit = limit
-        self._left = limit.seconds
-        self._begun = False
+        self._left: float | None = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> int:
         """Go on to the end of the generator, whose result is in the StopIteration."""
-        if self._begun:
-            self._left = min(self._left, _AFTER_INTERRUPTION)
-        self._begun = True
         wanted = next(self._steps)
         if not _awaits_answer(self._raw):
             return wanted
+        self._left = self._limit.seconds if self._left is None else min(self._left, _AFTER_INTERRUPTION)
         poll = select.poll()
         while True:
-            wanted = self.send(self._ready(poll, wanted))
+            wanted = self._steps.send(self._ready(poll, wanted))
+
+    def send(self, ready: int) -> int:
+        """Go on with what is no answer."""
+        return self._steps.send(ready)
 
     def _ready(self, poll: select.poll, wanted: int) -> int:
         flags = (select.POLLIN if wanted & _READ else 0) | (select.POLLOUT if wanted & _WRITE else 0)
         poll.register(self._raw.pgconn.socket, flags)
         while not (found := self._glance(poll)):
-            if self._left <= 0 and not self._limit.expired:
+            if self._left == 0 and not self._limit.expired:
                 self._limit.expire(self._raw)
         event = found[0][1]
         if event & select.POLLNVAL:
@@ -137,31 +154,47 @@ class _LimitedSteps:
         return ready or wanted
 
     def _glance(self, poll: select.poll) -> list[tuple[int, int]]:
-        pause = _GLANCE if self._limit.expired else min(self._left, _GLANCE)
+        left = self._left or 0.0
+        pause = _GLANCE if self._limit.expired else min(left, _GLANCE)
         began = monotonic()
         found = poll.poll(pause * 1000)
         # A process that was stopped meanwhile has not waited longer than it meant to.
-        self._left -= min(monotonic() - began, pause)
+        self._left = max(0.0, left - min(monotonic() - began, pause))
         return found
 
 
-class _Timer:
-    """Ends a wait in an event loop when its time is over."""
+class _TimedSteps:
+    """Stands for a generator of psycopg's, and has the event loop end the waiting when its time is over."""
 
-    def __init__(self, raw: Any, limit: WaitLimit) -> None:
+    __slots__ = ("_due", "_limit", "_loop", "_raw", "_steps", "_timer", "send")
+
+    def __init__(self, steps: Steps, raw: Any, limit: WaitLimit) -> None:
+        self.send = steps.send
+        self._steps = steps
         self._raw = raw
         self._limit = limit
-        self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + limit.seconds
-        self._handle = self._loop.call_at(self._due, self._look_again)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> int:
+        """Begin, or go on after an interruption; the time counts from when there is something to wait for."""
+        wanted = next(self._steps)
+        if self._timer is None:
+            self._loop = asyncio.get_running_loop()
+            self._due = self._loop.time() + self._limit.seconds
+            self._timer = self._loop.call_at(self._due, self._look_again)
+        return wanted
 
     def cancel(self) -> None:
         """Let the wait be."""
-        self._handle.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _look_again(self) -> None:
         # A loop that others have held up finds its timers due before it has read the answers that came meanwhile.
-        self._handle = self._loop.call_later(self._loop.time() - self._due, self._expire)
+        self._timer = self._loop.call_later(self._loop.time() - self._due, self._expire)
 
     def _expire(self) -> None:
         if _awaits_answer(self._raw):
@@ -185,7 +218,8 @@ def _limited(drivers: Any) -> Callable[..., Any]:
             result = drivers.wait(raw, _LimitedSteps(gen, raw, limit), *args, **kwargs)
         except psycopg.Error as error:
             raise limit.outcome(error, tidying=tidying)  # noqa: B904 - it has its cause
-        limit.check(raw)
+        if limit.expired:
+            raise limit.overruled(raw)
         return result
 
     return wait
@@ -195,14 +229,15 @@ def _limited_async(drivers: Any) -> Callable[..., Any]:
     async def wait(raw: Any, gen: Steps, *args: Any, **kwargs: Any) -> Any:
         if (limit := raw._wait_limit) is None:  # noqa: SLF001 - the attribute is ours
             return await drivers.wait(raw, gen, *args, **kwargs)
-        tidying, timer = limit.expired, _Timer(raw, limit)
+        tidying, steps = limit.expired, _TimedSteps(gen, raw, limit)
         try:
-            result = await drivers.wait(raw, gen, *args, **kwargs)
+            result = await drivers.wait(raw, steps, *args, **kwargs)
         except psycopg.Error as error:
             raise limit.outcome(error, tidying=tidying)  # noqa: B904 - it has its cause
         finally:
-            timer.cancel()
-        limit.check(raw)
+            steps.cancel()
+        if limit.expired:
+            raise limit.overruled(raw)
         return result
 
     return wait
