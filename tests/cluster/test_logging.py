@@ -18,6 +18,8 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from aws_advanced_python_wrapper.driver_configuration_profiles import DriverConfigurationProfiles
+from aws_advanced_python_wrapper.parameters.catalogue import PURPOSES
 from cluster.in_loop import LoopThread
 from cluster.support import PATIENCE, Background, login_role
 
@@ -169,6 +171,12 @@ PASSWORD = f"o'{MARK}% @:/?#[]20&'\"\\ ü"
 """It has to be quoted, escaped or encoded, except in the middle: that is what must not be found."""
 
 
+EVERY_PLUGIN = (
+    "aurora_connection_tracker,failover,host_monitoring,read_write_splitting,fastest_response_strategy,"
+    "connect_time,execute_time"
+)
+
+
 @pytest.fixture(params=["blocking", "asyncio"])
 def connect_by(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Return a function that takes a connection string and parameters, and leaves the password to them."""
@@ -184,11 +192,12 @@ def connect_by(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
             return connections.enter_context(closing(connection))
 
         yield connect
+    DriverConfigurationProfiles.clear_profiles()
     release_resources()
 
 
 def forms_of_a_password(
-    cluster: LocalCluster, user: str, password: str, folder: Path
+    cluster: LocalCluster, user: str, password: str, folder: Path, environment: pytest.MonkeyPatch
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return connection strings and keywords, in each of which the password is given in another way."""
     pairs = f"host={cluster.writer_endpoint} port={cluster.port} user={user} dbname=postgres"
@@ -199,6 +208,8 @@ def forms_of_a_password(
     passwords.touch(mode=0o600)
     passwords.write_text("*:*:*:*:" + password.replace("\\", "\\\\").replace(":", "\\:") + "\n")
     keyword = {"password": password}
+    DriverConfigurationProfiles.add_or_replace_profile("keeper", EVERY_PLUGIN, **keyword)
+    environment.setenv("PGPASSWORD", password)
     return [
         (pairs, keyword),
         (f"{pairs} password={quoted}", {}),
@@ -207,24 +218,32 @@ def forms_of_a_password(
         (pairs, {"passfile": str(passwords)}),
         (pairs, {**keyword, "sslpassword": password}),
         (pairs, {**keyword, "options": f"-c app.secret={MARK}"}),
-        (pairs, {**keyword, "topology-monitoring-password": password, "monitoring-password": password}),
+        (pairs, {**keyword, **{f"{purpose}password": password for purpose in PURPOSES}}),
+        (pairs, {"profile_name": "keeper"}),
+        (pairs, {}),
     ]
 
 
 def test_no_secret_is_logged(
-    cluster: LocalCluster, connect_by: Callable[..., Any], records: Records, tmp_path: Path
+    cluster: LocalCluster,
+    connect_by: Callable[..., Any],
+    records: Records,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[str] = []
     with login_role(cluster, "keeper", PASSWORD) as user:
-        forms = forms_of_a_password(cluster, user, PASSWORD, tmp_path)
+        forms = forms_of_a_password(cluster, user, PASSWORD, tmp_path, monkeypatch)
         connections = [connect_by(conninfo, **arguments) for conninfo, arguments in forms]
         cluster.failover(wait="all")
         for connection in connections:
             with pytest.raises(FailoverSuccessError) as outcome:
                 connection.execute("SELECT 1")
             told += [*traceback.format_exception(outcome.value), repr(connection), str(connection)]
+            connection.read_only = True
+            connection.execute("SELECT 1")
             connection.close()
-        for conninfo, arguments in forms_of_a_password(cluster, user, PASSWORD + "no", tmp_path):
+        for conninfo, arguments in forms_of_a_password(cluster, user, PASSWORD + "no", tmp_path, monkeypatch):
             with pytest.raises((psycopg.OperationalError, AwsWrapperError)) as refused:
                 connect_by(conninfo, **arguments)
             told += traceback.format_exception(refused.value)

@@ -76,6 +76,18 @@ def test_the_plugins_exist_under_all_their_names() -> None:
     assert f"you get `{','.join(PLUGINS.default)}`" in page
 
 
+def test_each_logger_is_told_of() -> None:
+    source = ROOT / "src" / "aws_advanced_python_wrapper"
+    (table,) = re.findall(r"^\| logger \|.*\n((?:\|.*\n)+)", (ROOT / "docs" / "logging.md").read_text(), re.MULTILINE)
+    told = {name for line in table.splitlines()[1:] for name in re.findall(r"`([\w.]+)`", line.split("|")[1])}
+    there = {
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+        for path in source.rglob("*.py")
+        if re.search(r"^logger = .*\n(?:.*\n)*.*\blogger\b", path.read_text(), re.MULTILINE)
+    }
+    assert {name for name in there if not name.startswith("local.")} == told - {"local"}
+
+
 def test_the_methods_of_the_local_cluster_exist() -> None:
     paragraph = section("local-cluster.md", "From Python").partition("\nMore: ")[2]
     of_cluster, of_proxy = paragraph.partition("`proxy`: ")[::2]
