@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from aws_advanced_python_wrapper.errors import FailoverFailedError, FailoverSuccessError, QueryTimeoutError
 from cluster.support import administrate, value
@@ -23,10 +22,14 @@ ROLE = "SELECT current_user"
 AWKWARD = """Bücher "of", l'été \\ 100%"""
 
 
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 @pytest.fixture
 def role(cluster: LocalCluster) -> Iterator[str]:
     """Return a role, with a name that wants quoting, of which the cluster's user is a member."""
-    name, user = sql.Identifier(AWKWARD).as_string(), sql.Identifier(cluster.user).as_string()
+    name, user = quoted(AWKWARD), quoted(cluster.user)
     administrate(cluster, f"DROP ROLE IF EXISTS {name}", f"CREATE ROLE {name}", f"GRANT {name} TO {user}")
     yield AWKWARD
     cluster.wait_settled()
@@ -49,7 +52,7 @@ def test_schema_and_role_survive_a_failover(
     assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     fail_over(cluster, connection)
     assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-    assert value(connection, PATH) == f'''"app", {sql.Identifier(AWKWARD).as_string()}, "$user"'''
+    assert value(connection, PATH) == f'''"app", {quoted(AWKWARD)}, "$user"'''
     assert value(connection, ROLE) == role
 
 
@@ -109,7 +112,7 @@ def test_a_role_that_the_server_refuses_changes_nothing(cluster: LocalCluster, c
 def test_a_role_that_was_revoked_ends_the_failover(cluster: LocalCluster, connect: Connect, role: str) -> None:
     connection = connect(cluster)
     connection.set_role(role)
-    name, user = sql.Identifier(role).as_string(), sql.Identifier(cluster.user).as_string()
+    name, user = quoted(role), quoted(cluster.user)
     administrate(cluster, f"REVOKE {name} FROM {user}")
     cluster.failover()
     with pytest.raises(FailoverFailedError) as caught:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg import generators, pq
 from psycopg.adapt import AdaptersMap
 
+from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 
@@ -100,25 +101,18 @@ class PsycopgSession(SessionStateAccess):
 
     async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
         """Under psycopg's own lock, and waiting its own way, by which a statement is cancelled on an interrupt."""
+        overdue = partial(self.error, QueryTimeoutError, "the server did not answer the driver's own query in time")
         if not await io.acquire(raw.lock, _AS_LONG_AS_IT_TAKES):
             raise psycopg.OperationalError("the connection is in use")
         try:
             _refuse_unless_idle(raw)
-            await io.call(raw.wait, _command(raw.pgconn, sql.encode(encoding_of(raw)), deadline))
-        except _OverdueError:
-            self.abort(raw)
-            with suppress(psycopg.Error):
-                raw.pgconn.consume_input()  # libpq notices
-            raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time") from None
+            with WaitLimit(deadline.remaining(), self.abort, overdue).set_for_a_while(raw):
+                await io.call(raw.wait, _command(raw.pgconn, sql.encode(encoding_of(raw))))
         finally:
             raw.lock.release()
 
 
 _SERVERS_NAMES = {"schema": "search_path", "role": "ROLE"}
-
-
-class _OverdueError(Exception):
-    """The deadline has passed. (psycopg takes any OSError for a socket that was closed, and a TimeoutError is one.)"""
 
 
 class _Quoting:
@@ -156,23 +150,10 @@ def _refuse_unless_idle(raw: Any) -> None:
         raise psycopg.ProgrammingError("can't change the session now: connection in pipeline mode")
 
 
-def _command(pgconn: pq.abc.PGconn, sql: bytes, deadline: Deadline) -> Generator[Any, Any, None]:
+def _command(pgconn: pq.abc.PGconn, sql: bytes) -> Generator[Any, Any, None]:
     """Run a statement in the shape that psycopg waits for."""
     pgconn.send_query(sql)
-    results = yield from _bounded(generators.execute(pgconn), deadline)
+    results = yield from generators.execute(pgconn)
     failed = [result for result in results if result.status == pq.ExecStatus.FATAL_ERROR]
     if failed:
         raise psycopg.errors.error_from_result(failed[-1])
-
-
-def _bounded(steps: Generator[Any, Any, Any], deadline: Deadline) -> Generator[Any, Any, Any]:
-    """Pass on what a generator waits for; psycopg tells it from time to time that nothing has come."""
-    try:
-        awaited = next(steps)
-        while True:
-            ready = yield awaited
-            if not ready and deadline.expired:
-                raise _OverdueError
-            awaited = steps.send(ready)
-    except StopIteration as end:
-        return end.value

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import select
 from contextlib import contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -60,6 +61,22 @@ class WaitLimit:
     @contextmanager
     def set_for_a_while(self, raw: RawConnection) -> Iterator[None]:
         """Limit a connection's waits inside a block, if nothing limits them more closely; nobody else may be waiting."""
+        drivers: Any = type(raw)
+        before: WaitLimit | None = getattr(raw, "_wait_limit", None)
+        if before is None or before.seconds > self.seconds:
+            self.set_on(raw)
+        try:
+            yield
+        finally:
+            raw.__class__ = drivers
+            if before is None:
+                del raw._wait_limit  # noqa: SLF001 - the attribute is ours
+            else:
+                raw._wait_limit = before  # noqa: SLF001 - the attribute is ours
+
+    @contextmanager
+    def set_for_a_while(self, raw: RawConnection) -> Iterator[None]:
+        """Limit a connection's waits inside a block, unless they are limited more closely. Nobody else may wait."""
         drivers: Any = type(raw)
         before: WaitLimit | None = getattr(raw, "_wait_limit", None)
         if before is None or before.seconds > self.seconds:
