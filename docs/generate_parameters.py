@@ -20,6 +20,7 @@ ABOUT = {
     "plugins": [("Plugins", "plugins.md"), ("Connection strings and profiles", "connection-strings.md")],
     "topology": [("How the hosts are found", "topology.md")],
     "session": [("Session state", "session-state.md"), ("Internal pools", "internal-pools.md")],
+    "network": [("Network timeouts", "timeouts.md")],
     "failover": [("Failover", "failover.md")],
     "host_selection": [
         ("Host selection", "host-selection.md"),
