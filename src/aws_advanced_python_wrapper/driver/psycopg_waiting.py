@@ -11,7 +11,6 @@ import asyncio
 import functools
 import select
 from contextlib import contextmanager
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -57,22 +56,6 @@ class WaitLimit:
             drivers: Any = type(raw)
             raw.__class__ = _limited_class(drivers)
         raw._wait_limit = self  # noqa: SLF001 - the attribute is ours
-
-    @contextmanager
-    def set_for_a_while(self, raw: RawConnection) -> Iterator[None]:
-        """Limit a connection's waits inside a block, if nothing limits them more closely; nobody else may be waiting."""
-        drivers: Any = type(raw)
-        before: WaitLimit | None = getattr(raw, "_wait_limit", None)
-        if before is None or before.seconds > self.seconds:
-            self.set_on(raw)
-        try:
-            yield
-        finally:
-            raw.__class__ = drivers
-            if before is None:
-                del raw._wait_limit  # noqa: SLF001 - the attribute is ours
-            else:
-                raw._wait_limit = before  # noqa: SLF001 - the attribute is ours
 
     @contextmanager
     def set_for_a_while(self, raw: RawConnection) -> Iterator[None]:
