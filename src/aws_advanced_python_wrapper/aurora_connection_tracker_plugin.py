@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.host import HostRole
-from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.tracking import ConnectionTracker
+    from aws_advanced_python_wrapper.core.opened import Opened
 
 
 class AuroraConnectionTrackerPlugin(Plugin):

@@ -11,7 +11,8 @@ from aws_advanced_python_wrapper.core.tally import Tally
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import ConnectNext
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Opened
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext
 
 logger = logging.getLogger(__name__)
 

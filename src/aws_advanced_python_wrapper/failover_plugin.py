@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
-from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Opened, Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.search_log import SearchLog, first_line
 from aws_advanced_python_wrapper.core.selection import host_choice
@@ -41,6 +41,7 @@ from aws_advanced_python_wrapper.parameters.session import TRANSFER_SESSION_STAT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.core.opened import Opened
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.observation import BackgroundCredentials
-from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.catalogue import RESPONSE_MEASUREMENT
 from aws_advanced_python_wrapper.parameters.host_selection import RESPONSE_MEASUREMENT_INTERVAL_MS
@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.parameters.host_selection import RESPONSE_MEASU
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.opened import Opened
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
 
 # Seconds, unless the user says otherwise with frt-connect_timeout.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.health import WATCHERS
 from aws_advanced_python_wrapper.cluster.silence import Patience
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.catalogue import HOST_MONITORING
 from aws_advanced_python_wrapper.parameters.host_monitoring import (
@@ -28,6 +28,7 @@ from aws_advanced_python_wrapper.parameters.host_monitoring import (
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.core.opened import Opened
     from aws_advanced_python_wrapper.driver.adapter import DriverProbe, Peer
     from aws_advanced_python_wrapper.properties import Settings
 

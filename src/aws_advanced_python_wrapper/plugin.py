@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin
+from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import (
     CallNext,
     ConnectNext,
     Failure,
-    Opened,
     Phase,
     Plugin,
     SessionView,

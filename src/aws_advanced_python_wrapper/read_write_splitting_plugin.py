@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
-from aws_advanced_python_wrapper.core.plugin import Opened, Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import eligible_readers, host_choice
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.core.opened import Opened
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class ReadWriteSplittingPlugin(Plugin):
             return None
         if self._still_serves(aside.opened.host, role, cluster) and aside.is_usable:
             return aside.opened
-        await aside.discard(self.session)
+        await self.session.discard(aside.opened)
         return None
 
     def _still_serves(self, host: HostInfo, role: HostRole, cluster: Cluster) -> bool:
@@ -163,7 +164,7 @@ class ReadWriteSplittingPlugin(Plugin):
 
     async def _end_both(self, opened: Opened) -> None:
         if aside := self.session.take_aside():
-            await aside.discard(self.session)
+            await self.session.discard(aside.opened)
         await self.session.discard(opened)
         raise self._error("the connection was closed meanwhile. Open a new one")
 

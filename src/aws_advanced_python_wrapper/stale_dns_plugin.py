@@ -9,7 +9,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Phase, Plugin
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Phase, Plugin
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.opened import Opened
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Plugin
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Plugin
 from aws_advanced_python_wrapper.errors import (
     FailoverFailedError,
     FailoverSuccessError,
@@ -19,6 +19,7 @@ from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, Networ
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.opened import Opened
     from support.flavours import Flavour
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostRole
-from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Opened, Phase, Plugin
+from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Failure, Phase, Plugin
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, TRAITS_SQL
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, QueryTimeoutError
 from aws_advanced_python_wrapper.testing import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.core.opened import Opened
     from aws_advanced_python_wrapper.core.session import Session
     from support.flavours import Flavour
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.core.plugin import Opened
+from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError
 from support.flavours import BlockingFlavour

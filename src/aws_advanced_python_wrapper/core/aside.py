@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.host import HostRole
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.core.plugin import Opened, SessionView
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
 
 class Aside:
     """A connection that nobody uses, of a session that may go on with it later.
 
-    Whoever has taken it off the session ends it by `leave` or `discard`, or goes on with it if it is usable.
+    Whoever has taken it off the session ends what was opened, or goes on with it if it is usable.
     """
 
     __slots__ = ("__weakref__", "_adapter", "opened")
 
-    def __init__(self, opened: Opened, session: SessionView) -> None:
+    def __init__(self, opened: Opened, adapter: DriverAdapter) -> None:
         self.opened = opened
-        self._adapter = session.adapter
-        if session.cluster is not None:
-            session.cluster.tracker.add(self)
+        self._adapter = adapter
 
     @property
     def is_usable(self) -> bool:
@@ -32,15 +30,6 @@ class Aside:
         if self.opened.inherited or adapter.is_closed(raw):
             return False
         return not (adapter.is_dropped(raw) or adapter.is_busy(raw))
-
-    async def leave(self, session: SessionView) -> None:
-        """Close it politely; that it is lost is nobody's concern any more."""
-        with suppress(self._adapter.errors.Error):
-            await session.leave(self.opened)
-
-    async def discard(self, session: SessionView) -> None:
-        """End it without waiting for its host."""
-        await session.discard(self.opened)
 
     def end_unless_at(self, writer: str) -> bool:
         """End it if it was opened to a writer at another address than this; tells whether it was. Never waits."""

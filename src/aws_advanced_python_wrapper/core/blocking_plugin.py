@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import Failure, Opened, SessionView
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import Failure, SessionView
 
 T = TypeVar("T")
 

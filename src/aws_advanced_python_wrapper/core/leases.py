@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.core.plugin import Opened
+from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, RESET_SESSION_STATE_ON_CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.connection_provider import ConnectionProvider
     from aws_advanced_python_wrapper.core.io import Io
-    from aws_advanced_python_wrapper.core.session_connections import SessionConnections
+    from aws_advanced_python_wrapper.core.session_state import SessionState
     from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
+    from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,32 @@ class _StaleError(Exception):
     """A connection of a pool is not what a new one would be."""
 
 
+class Borrower(Protocol):
+    """What a lease needs of the session that borrows the connection."""
+
+    settings: Settings
+    adapter: DriverAdapter
+    io: Io
+    state: SessionState
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that the session belongs to."""
+        ...
+
+    async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
+        """Make a connection the session's own, and have it say who it leads to."""
+        ...
+
+    async def ask(self, raw: RawConnection, sql: str, deadline: Deadline) -> None:
+        """Run one of our own queries."""
+        ...
+
+    async def discard(self, opened: Opened) -> None:
+        """End a connection that nobody uses any more, without waiting for its host."""
+        ...
+
+
 def provider_for(io: Io, host: HostInfo, props: Mapping[str, Any]) -> ConnectionProvider | None:
     """Return the process's provider for the flavour, if there is one that accepts the host."""
     manager = ConnectionProviderManager if isinstance(io, BlockingIo) else AsyncConnectionProviderManager
@@ -41,7 +70,7 @@ def provider_for(io: Io, host: HostInfo, props: Mapping[str, Any]) -> Connection
 
 
 async def open_leased(
-    session: SessionConnections,
+    session: Borrower,
     provider: ConnectionProvider,
     host: HostInfo,
     arguments: Mapping[str, Any],
@@ -64,12 +93,12 @@ async def open_leased(
             raise
 
 
-def _connect(session: SessionConnections, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+def _connect(session: Borrower, arguments: Mapping[str, Any]) -> Callable[[], Any]:
     connect = partial(session.adapter.open, session.io, arguments)
     return (lambda: run(connect())) if isinstance(session.io, BlockingIo) else connect
 
 
-async def _verified(session: SessionConnections, opened: Opened, deadline: Deadline) -> Opened:
+async def _verified(session: Borrower, opened: Opened, deadline: Deadline) -> Opened:
     """Ask a connection who it is; one whose host has changed its role may not have noticed yet."""
     adapter, lease = session.adapter, opened.lease
     assert lease is not None  # noqa: S101 - for the type checker
@@ -87,7 +116,7 @@ async def _verified(session: SessionConnections, opened: Opened, deadline: Deadl
     return identified
 
 
-def _limit_waits(session: SessionConnections, opened: Opened) -> None:
+def _limit_waits(session: Borrower, opened: Opened) -> None:
     """Lift the limit of a connection's last user, where this one has none; their own is set with all others."""
     notes = opened.lease.notes if opened.lease else {}
     if session.settings[SOCKET_TIMEOUT] is not None:
@@ -96,13 +125,13 @@ def _limit_waits(session: SessionConnections, opened: Opened) -> None:
         session.adapter.limit_waits(opened.raw, _AS_GOOD_AS_NONE, opened.host.address)
 
 
-def note_switch(session: SessionConnections, opened: Opened) -> None:
+def note_switch(session: Borrower, opened: Opened) -> None:
     """Note that a function of the user's is about to set on a connection what nobody can take back."""
     if opened.lease is not None and session.settings[ON_SWITCH] is not None:
         opened.lease.notes[_ALTERED] = session.settings[RESET_SESSION_STATE_ON_CLOSE]
 
 
-async def give_back(session: SessionConnections, opened: Opened) -> None:
+async def give_back(session: Borrower, opened: Opened) -> None:
     """Return a connection that nobody uses any more to its pool, as it was lent; one that cannot be so is ended."""
     adapter, lease, raw = session.adapter, opened.lease, opened.raw
     assert lease is not None  # noqa: S101 - for the type checker

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
+from aws_advanced_python_wrapper.core.opened import Opened
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
-    from aws_advanced_python_wrapper.connection_provider import Lease
     from aws_advanced_python_wrapper.core.aside import Aside
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -147,23 +146,6 @@ class SessionView(Protocol):
     async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A connection of the wrapped driver and the host that it leads to, as the host says itself."""
-
-    raw: RawConnection
-    host: HostInfo
-    lease: Lease | None = None
-    """Where it came from a pool. `SessionView.leave` and `discard` know what is to become of it."""
-    process: int = field(default_factory=os.getpid, compare=False)
-    """The process that opened it."""
-
-    @property
-    def inherited(self) -> bool:
-        """Whether it is the connection of the process from which this one was forked, which may go on using it."""
-        return self.process != os.getpid()
 
 
 @dataclass(frozen=True, slots=True)

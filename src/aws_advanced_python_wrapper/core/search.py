@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.topology import Topology
-    from aws_advanced_python_wrapper.core.plugin import Opened, Plugin, SessionView
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import Plugin, SessionView
     from aws_advanced_python_wrapper.deadline import Deadline
 
 logger = logging.getLogger(__name__)

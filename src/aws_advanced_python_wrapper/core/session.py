@@ -14,7 +14,8 @@ from aws_advanced_python_wrapper.core.aside import Aside
 from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.leases import note_switch
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
-from aws_advanced_python_wrapper.core.plugin import Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.opened import Opened
+from aws_advanced_python_wrapper.core.plugin import Plugin, overrides
 from aws_advanced_python_wrapper.core.session_calls import SessionCalls
 from aws_advanced_python_wrapper.core.session_connections import SessionConnections
 from aws_advanced_python_wrapper.core.session_state import SessionState
@@ -149,7 +150,9 @@ class Session(SessionCalls, SessionConnections):
 
     def put_aside(self, opened: Opened) -> None:
         """Keep a connection that the session has left open for later; it ends with a failover and with the session."""
-        self._aside = Aside(opened, self)
+        self._aside = Aside(opened, self.adapter)
+        if self.cluster is not None:
+            self.cluster.tracker.add(self._aside)
 
     def take_aside(self) -> Aside | None:
         """Take back the connection that was put aside, usable or not: it is the caller's from now on."""
@@ -158,7 +161,7 @@ class Session(SessionCalls, SessionConnections):
 
     async def _discard_aside(self) -> None:
         if aside := self.take_aside():
-            await aside.discard(self)
+            await self.discard(aside.opened)
 
     def _replace(self, opened: Opened) -> Opened:
         old = self.current
@@ -236,7 +239,8 @@ class Session(SessionCalls, SessionConnections):
         self.release()
         try:
             if aside := self.take_aside():
-                await aside.leave(self)
+                with suppress(self.adapter.errors.Error):  # that it is lost is nobody's concern any more
+                    await self.leave(aside.opened)
         finally:
             await self._leave_for_good()
 

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.core.leases import give_back, open_leased, provider_for
-from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, Plugin, overrides
+from aws_advanced_python_wrapper.core.opened import Opened
+from aws_advanced_python_wrapper.core.plugin import ConnectNext, Plugin, overrides
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC

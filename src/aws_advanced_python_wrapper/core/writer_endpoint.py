@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import ConnectNext, Opened, SessionView
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import ConnectNext, SessionView
     from aws_advanced_python_wrapper.core.search import HostSearch
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext, Opened
+    from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.core.plugin import CallNext, ConnectNext
     from aws_advanced_python_wrapper.local import LocalCluster
 
     Play = Callable[[Coroutine[Any, Any, Any]], Any]
