@@ -104,7 +104,12 @@ def _weights(value: Any) -> Mapping[str, int]:
     return MappingProxyType(weights)
 
 
+def _refused(value: Any) -> Any:
+    raise ValueError
+
+
 TEXT = Converter("text", _text)
+KEYWORD_ONLY: Converter[Any] = Converter("an object, as a keyword argument", _refused)
 TRUTH = Converter("true or false (also yes, no, on, off, 1, 0)", _truth)
 NUMBER = Converter("a number", _number)
 WHOLE_NUMBER = Converter("a whole number", _whole_number)

@@ -7,7 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_advanced_python_wrapper.conninfo import refuse_several_endpoints, unknown_name
-from aws_advanced_python_wrapper.converters import WHOLE_NUMBER, Parameter, is_secret, suggest
+from aws_advanced_python_wrapper.converters import (
+    KEYWORD_ONLY,
+    TRUTH,
+    WHOLE_NUMBER,
+    Parameter,
+    is_secret,
+    optional,
+    suggest,
+)
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, OF_BACKGROUND, PARAMETERS, PURPOSES
 from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
@@ -21,6 +29,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
+_AUTOCOMMIT: Parameter[bool] = Parameter("autocommit", TRUTH, False, "driver", "Whether there are no transactions.")
+_PREPARE_THRESHOLD: Parameter[int | None] = Parameter(
+    "prepare_threshold", optional(WHOLE_NUMBER), 5, "driver", "Executions before a statement is prepared.", minimum=0
+)
+_OBJECTS = frozenset({"context", "cursor_factory", "row_factory", "server_cursor_factory"})
+# What drivers take only in its type, as text: psycopg would hold "false" for true.
+_AS_TEXT: Mapping[str, Parameter[Any]] = {
+    "autocommit": _AUTOCOMMIT,
+    "prepare_threshold": _PREPARE_THRESHOLD,
+    **{name: Parameter(name, KEYWORD_ONLY, None, "driver", "An object of the driver's.") for name in _OBJECTS},
+}
 _EVERY_DRIVER = frozenset({"host", "port", "user", "password", "dbname", "database"})
 
 
@@ -180,4 +199,8 @@ def _converted(name: str, value: Any, written: str) -> Any:
         return PARAMETERS[name].read(value, written)
     if name == "port":
         return None if value == "" else _PORT.read(value, written)
+    if name in _AS_TEXT and isinstance(value, str):
+        return _AS_TEXT[name].read(value, written)
+    if name == "host" and not isinstance(value, str):
+        raise AwsWrapperError(f"Parameter {written}: {value!r} is not accepted, give one host name or address as text.")
     return value

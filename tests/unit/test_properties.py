@@ -27,6 +27,8 @@ PSYCOPG = {
     "application_name",
     "sslpassword",
     "autocommit",
+    "prepare_threshold",
+    "row_factory",
 }
 MYSQL = {"host", "port", "user", "password", "database", "use_pure"}
 
@@ -125,6 +127,13 @@ def test_a_missing_host_is_told_when_it_is_needed(conninfo: str) -> None:
         ({"port": "x"}, "Parameter port: 'x' is not accepted, give a whole number from 1 up to 65535."),
         ({"port": 0}, "Parameter port: 0"),
         ({"port": "1,2"}, "Parameter port: '1,2'"),
+        ({"host": ["a"]}, "Parameter host: ['a'] is not accepted, give one host name or address as text."),
+        ({"autocommit": "perhaps"}, "Parameter autocommit: 'perhaps' is not accepted, give true or false"),
+        ({"prepare_threshold": "often"}, "Parameter prepare_threshold: 'often' is not accepted, give a whole number"),
+        ({"row_factory": "dict_row"}, "Parameter row_factory: 'dict_row' is not accepted, give an object, as a keyword"),
+        ({"tcp_keepalive_time": 32768}, "a whole number of seconds from 1 up to 32767"),
+        ({"tcp_keepalive_interval": 32768}, "a whole number of seconds from 1 up to 32767"),
+        ({"tcp_keepalive_probes": 128}, "a whole number from 1 up to 127"),
         ({"host": "a,b"}, "learns the other hosts from the cluster"),
         ({"auxiliary_query_timeout_sec": -1}, "a number of seconds above 0"),
         ({"topology_refresh_ms": 0}, "a whole number of milliseconds from 1"),
@@ -202,6 +211,20 @@ def test_true_and_false_are_understood_in_all_usual_spellings(parameter: Any) ->
             assert settings(**{parameter.name: spelling})[parameter] is truth
             assert settings(f"{parameter.name}={spelling}")[parameter] is truth
             assert settings(f"postgresql://db/app?{parameter.name}={spelling}")[parameter] is truth
+
+
+@pytest.mark.parametrize(("text", "meant"), [("false", False), ("off", False), ("True", True), ("1", True)])
+def test_the_drivers_autocommit_may_be_given_as_text(text: str, meant: bool) -> None:
+    for given in (
+        settings(f"autocommit={text}"),
+        settings(f"postgresql:///?autocommit={text}"),
+        settings(autocommit=text),
+    ):
+        assert given.driver == {"autocommit": meant}
+
+
+def test_the_drivers_prepare_threshold_may_be_given_as_text() -> None:
+    assert settings("prepare_threshold=3").driver == {"prepare_threshold": 3}
 
 
 def test_the_repr_shows_no_secret() -> None:

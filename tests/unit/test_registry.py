@@ -135,6 +135,7 @@ def test_plugins_are_sorted_by_phase_and_one_without_stays_behind_its_neighbour(
         ("stale-dns", "did you mean 'stale_dns'"),
         ("Stale_Dns", "did you mean 'stale_dns'"),
         ("failovr", "No plugin is called 'failovr', did you mean 'failover'"),
+        ("None", r"No plugin is called 'None', did you mean 'none'\? There are: .*none, "),
         ("Failover-V2", "did you mean 'failover_v2'"),
         ("qqq", r"No plugin is called 'qqq'\. There are: .*failover"),
     ],

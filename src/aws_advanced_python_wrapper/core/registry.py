@@ -93,7 +93,7 @@ def _find(code: str) -> type[Plugin]:
     if found is None and snake in PLUGINS_TO_COME:
         raise AwsWrapperError(f"plugins: the plugin '{code}' is not supported yet, leave it out")
     if found is None:
-        raise unknown("plugin", code, {*_BUILT_IN, *_registered, *(point.name for point in _offered())})
+        raise unknown("plugin", code, {_NONE, *_BUILT_IN, *_registered, *(point.name for point in _offered())})
     return checked(found)
 
 

@@ -6,6 +6,10 @@ from typing import Final
 
 from aws_advanced_python_wrapper.converters import NUMBER, TRUTH, WHOLE_NUMBER, Parameter, optional
 
+# The kernel's bounds: past them libpq finds the option invalid once it has connected, for every host.
+_LONGEST_KEEPALIVE_SECONDS: Final = 32767
+_MOST_KEEPALIVE_PROBES: Final = 127
+
 CONNECT_TIMEOUT: Final[Parameter[int | None]] = Parameter(
     "connect_timeout",
     optional(WHOLE_NUMBER),
@@ -42,6 +46,7 @@ TCP_KEEPALIVE_TIME: Final[Parameter[int | None]] = Parameter(
     "Silence before the first keepalive probe.",
     unit="seconds",
     minimum=1,
+    maximum=_LONGEST_KEEPALIVE_SECONDS,
 )
 
 TCP_KEEPALIVE_INTERVAL: Final[Parameter[int | None]] = Parameter(
@@ -52,6 +57,7 @@ TCP_KEEPALIVE_INTERVAL: Final[Parameter[int | None]] = Parameter(
     "Time between two keepalive probes.",
     unit="seconds",
     minimum=1,
+    maximum=_LONGEST_KEEPALIVE_SECONDS,
 )
 
 TCP_KEEPALIVE_PROBES: Final[Parameter[int | None]] = Parameter(
@@ -61,4 +67,5 @@ TCP_KEEPALIVE_PROBES: Final[Parameter[int | None]] = Parameter(
     "network",
     "Unanswered keepalive probes after which the connection counts as lost.",
     minimum=1,
+    maximum=_MOST_KEEPALIVE_PROBES,
 )
