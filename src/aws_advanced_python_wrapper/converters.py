@@ -104,7 +104,7 @@ def _weights(value: Any) -> Mapping[str, int]:
     return MappingProxyType(weights)
 
 
-def _refused(value: Any) -> Any:
+def _refused(_value: Any) -> Any:
     raise ValueError
 
 

