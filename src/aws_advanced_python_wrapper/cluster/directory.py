@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import threading
@@ -12,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from aws_advanced_python_wrapper.cluster.background import RefusedError
+from aws_advanced_python_wrapper.cluster.background import first_accepted
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole, address
 from aws_advanced_python_wrapper.cluster.monitor import Observer, Pace, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.places import Places
@@ -151,10 +150,7 @@ class Cluster:
         offers = list({tenant.credentials.key: tenant.credentials for tenant in self._live_tenants()}.values())
         # Each time another one goes first: a user who has reached a connection limit is no hindrance to the others.
         first = next(self._turns) % max(1, len(offers))
-        for credentials in offers[first:] + offers[:first]:
-            with contextlib.suppress(RefusedError):
-                return credentials.observe(host)
-        raise RefusedError(f"{host.address} accepts the credentials of none of {len(offers)} users that are connected")
+        return first_accepted(host, [credentials.observe for credentials in offers[first:] + offers[:first]])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.pattern} {self.store.current!r}>"

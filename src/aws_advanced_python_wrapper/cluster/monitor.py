@@ -13,9 +13,10 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.cluster.background import RefusedError, give_up
+from aws_advanced_python_wrapper.cluster.background import HostThreads, RefusedError, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,11 +57,13 @@ class Pace:
     searching: float
 
 
-class TopologyMonitor:
+class TopologyMonitor(HostThreads):
     """The threads that ask the hosts of one cluster.
 
     `connect` opens an observer of a host; `wanted` tells whether any connection still needs this cluster's topology.
     """
+
+    purpose = "topology"
 
     def __init__(
         self,
@@ -69,31 +72,20 @@ class TopologyMonitor:
         wanted: Callable[[], bool],
         pace: Pace,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._connect = connect
         self._wanted = wanted
         self._pace = pace
         self._calm = min(pace.calm, threading.TIMEOUT_MAX)
-        self._forget_threads()
 
-    def _forget_threads(self) -> None:
-        self._changed = threading.Condition()
-        self._threads: dict[str, threading.Thread] = {}
+    def after_fork(self) -> None:
+        """See `HostThreads`; no search and no loss is known."""
+        super().after_fork()
         self._searches: set[object] = set()
-        self._reasons: dict[str, str] = {}
         self._calls = 0  # grows with each search and stop, so that no thread sleeps over one
         self._lost_at = float("-inf")
         self._settled_at = float("-inf")
         self._stopped = False
-
-    after_fork = _forget_threads
-    """In a forked child no thread of the parent lives and a lock may be held by one: start clean."""
-
-    @property
-    def threads(self) -> tuple[threading.Thread, ...]:
-        """The threads that are running now."""
-        with self._changed:
-            return tuple(self._threads.values())
 
     @property
     def is_watching(self) -> bool:
@@ -144,12 +136,6 @@ class TopologyMonitor:
         """How often hosts are asked."""
         return self._pace
 
-    @property
-    def reasons(self) -> dict[str, str]:
-        """Why the hosts that do not answer do not, by address, in the order of the addresses."""
-        with self._changed:
-            return dict(sorted(self._reasons.items()))
-
     def _call(self) -> None:
         self._calls += 1
         self._changed.notify_all()
@@ -174,29 +160,12 @@ class TopologyMonitor:
         topology = self._store.current
         return topology is not None and address in topology.unavailable
 
-    def _start_missing(self) -> None:
-        for address in self._needed() - self._threads.keys():
-            thread = threading.Thread(
-                target=self._watch, args=(address, self._calls), name=f"topology {address}", daemon=True
-            )
-            self._threads[address] = thread
-            try:
-                thread.start()
-            except RuntimeError as error:  # the process has no room for another thread, or is ending
-                del self._threads[address]
-                logger.warning("cannot watch %s: %s", address, error)
-                return
-            except BaseException:  # a signal handler raised: should the thread have begun, it ends by itself
-                del self._threads[address]
-                raise
+    def _work_on(self, address: str) -> Callable[[], None]:
+        return partial(self._watch, address, self._calls)
 
     def _watch(self, address: str, calls: int) -> None:
-        """Ask one host for as long as that is needed. The body of a thread."""
-        try:
-            self._wait_for_first_turn(address, calls)
-            self._ask_while_needed(address)
-        finally:  # should a log handler of the program's have raised, another thread may take the place
-            self._end(address)
+        self._wait_for_first_turn(address, calls)
+        self._ask_while_needed(address)
 
     def _ask_while_needed(self, address: str) -> None:
         observer: Observer | None = None
@@ -206,13 +175,14 @@ class TopologyMonitor:
             tries = tries + 1 if self._is_searching() else 0
             refused = False
             try:
-                observer = observer or self._connect_to(address)
+                observer = observer or self._connect(self._member(address))
                 self._store.publish(observer.observe())
                 self._forget_reason(address)
             except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
                 give_up(observer)
                 observer = None
-                self._note_reason(address, error)
+                if reason := self._note_reason(address, error):  # it is logged once for as long as it is the same
+                    logger.debug("%s does not answer: %s", address, reason)
                 refused = isinstance(error, RefusedError)
                 tries = max(tries, 1)
                 self._note_failure(address)
@@ -220,13 +190,6 @@ class TopologyMonitor:
                 calls, _A_FULL_PAUSE if refused else tries, self._pace.searching * (1 if observer else _KNOCKING)
             )
         give_up(observer)
-
-    def _connect_to(self, address: str) -> Observer:
-        topology = self._store.current
-        host = topology and topology.find(address)
-        if not host:
-            raise LookupError(f"{address} is no longer a member of the cluster")
-        return self._connect(host)
 
     def _wait_for_first_turn(self, address: str, calls: int) -> None:
         # Calm, the session that started this thread has just asked the writer; a host that is unavailable was marked so
@@ -238,32 +201,6 @@ class TopologyMonitor:
                 self._changed.wait(0 if self._is_lost(address) else self._calm)
             elif len(self._threads) > 1:
                 self._changed.wait(_HEAD_START)
-
-    def _go_on(self, address: str) -> bool:
-        with self._changed:
-            self._start_missing()
-            mine = self._threads.get(address) is threading.current_thread()
-            if mine and address in self._needed():
-                return True
-            self._end(address)  # under the same lock: who needs a thread a moment later starts another one
-            return False
-
-    def _end(self, address: str) -> None:
-        with self._changed:
-            if self._threads.get(address) is threading.current_thread():
-                del self._threads[address]
-                self._forget_reason(address)
-
-    def _forget_reason(self, address: str) -> None:
-        with self._changed:
-            self._reasons.pop(address, None)
-
-    def _note_reason(self, address: str, error: Exception) -> None:
-        reason = str(error).partition("\n")[0]
-        if reason != self._reasons.get(address):  # it is logged once for as long as it is the same
-            logger.debug("%s does not answer: %s", address, reason)
-        with self._changed:
-            self._reasons[address] = reason
 
     def _note_failure(self, address: str) -> None:
         topology = self._store.current

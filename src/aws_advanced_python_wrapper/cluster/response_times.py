@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.cluster.background import RefusedError, give_up
+from aws_advanced_python_wrapper.cluster.background import HostThreads, first_accepted, give_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.cluster.store import TopologyStore
 
 logger = logging.getLogger(__name__)
 
@@ -46,31 +47,20 @@ class Interested(Protocol):
         ...
 
 
-class ResponseTimes:
+class ResponseTimes(HostThreads):
     """The response times of a cluster's hosts, and the threads that measure them.
 
-    Connections that are interested are held weakly. There is no coordinator: each thread starts those that are missing
-    and ends when nobody needs it, at its next turn at the latest.
+    Connections that are interested are held weakly. A thread ends at its next turn when nobody needs it, if not before.
     """
 
-    def __init__(self, store: TopologyStore) -> None:
-        self._store = store
-        self.after_fork()
+    purpose = "response time"
 
     def after_fork(self) -> None:
-        """Start clean: in a forked child no thread of the parent lives, and the lock may be held by one."""
-        self._changed = threading.Condition()
+        """See `HostThreads`; nobody is interested."""
+        super().after_fork()
         self._interested: weakref.WeakSet[Interested] = weakref.WeakSet()
-        self._threads: dict[str, threading.Thread] = {}
         self._measured: dict[str, tuple[float, float]] = {}
         """Address -> seconds, and the monotonic time until which that holds."""
-        self._reasons: dict[str, str] = {}
-
-    @property
-    def threads(self) -> tuple[threading.Thread, ...]:
-        """The threads that are running now."""
-        with self._changed:
-            return tuple(self._threads.values())
 
     def of(self, address: str) -> float | None:
         """Return the response time of a host in seconds; None if it has not answered lately."""
@@ -103,21 +93,8 @@ class ResponseTimes:
         topology = self._store.current
         return {host.address for host in topology.hosts} if topology and self._interested else set()
 
-    def _start_missing(self) -> None:
-        for address in self._needed() - self._threads.keys():
-            thread = threading.Thread(
-                target=self._measure, args=(address,), name=f"response time {address}", daemon=True
-            )
-            self._threads[address] = thread
-            try:
-                thread.start()
-            except RuntimeError as error:  # the process has no room for another thread, or is ending
-                del self._threads[address]
-                logger.warning("cannot measure the response time of %s: %s", address, error)
-                return
-            except BaseException:  # a signal handler raised: should the thread have begun, it ends by itself
-                del self._threads[address]
-                raise
+    def _work_on(self, address: str) -> Callable[[], None]:
+        return partial(self._measure, address)
 
     # The threads
 
@@ -132,38 +109,20 @@ class ResponseTimes:
                 except Exception as error:  # noqa: BLE001 - whatever it was, only this connection ends for it
                     give_up(pinger)
                     pinger = None
-                    self._forget(address, error)
+                    self._note_failure(address, error)
                 self._pause(address, began)
         finally:
             give_up(pinger)
-            self._end(address)
 
     def _connect(self, address: str) -> Pinger:
-        topology = self._store.current
-        host = topology and topology.find(address)
-        if not host:
-            raise LookupError(f"{address} is no longer a member of the cluster")
+        host = self._member(address)
         with self._changed:
-            offers = {interested.key: interested for interested in self._interested}
-        for interested in offers.values():
-            with contextlib.suppress(RefusedError):
-                return interested.connect(host)
-        raise RefusedError(f"{address} accepts the credentials of none of {len(offers)} users that are connected")
+            offers = {interested.key: interested.connect for interested in self._interested}
+        return first_accepted(host, offers.values())
 
-    def _go_on(self, address: str) -> bool:
-        with self._changed:
-            self._start_missing()
-            mine = self._threads.get(address) is threading.current_thread()
-            if mine and address in self._needed():
-                return True
-            self._end(address)  # under the same lock: who needs a thread a moment later starts another one
-            return False
-
-    def _end(self, address: str) -> None:
-        with self._changed:
-            if self._threads.get(address) is threading.current_thread():
-                del self._threads[address]
-                self._measured.pop(address, None)
+    def _forget(self, address: str) -> None:
+        super()._forget(address)
+        self._measured.pop(address, None)
 
     def _note(self, address: str, seconds: float, began: float) -> None:
         now = time.monotonic()
@@ -172,12 +131,10 @@ class ResponseTimes:
             self._measured[address] = seconds, now + 2 * (self._interval() + now - began)
             self._reasons.pop(address, None)
 
-    def _forget(self, address: str, error: Exception) -> None:
-        reason = str(error).partition("\n")[0]
+    def _note_failure(self, address: str, error: Exception) -> None:
         with self._changed:
             self._measured.pop(address, None)
-            told, self._reasons[address] = self._reasons.get(address), reason
-        if reason != told:  # once for as long as it is the same
+        if reason := self._note_reason(address, error):  # it is logged once for as long as it is the same
             logger.debug("the response time of %s is not known: %s", address, reason)
 
     def _pause(self, address: str, began: float) -> None:
