@@ -9,9 +9,11 @@ import inspect
 import os
 import pickle
 import signal
+import socket
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -22,7 +24,6 @@ from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from support.scripted_server import ANSWER, CANCELLED, NEWS, ScriptedServer
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from support.flavours import Flavour
@@ -319,6 +320,27 @@ def test_a_connection_that_another_thread_ends_is_no_timeout(serve: Callable[...
         threading.Timer(0.2, adapter.abort, [raw]).start()
         with pytest.raises(psycopg.OperationalError) as raised:
             raw.execute("wait")
+        assert not isinstance(raised.value, QueryTimeoutError)
+
+
+def test_a_connection_that_another_thread_closes_ends_the_call_whoever_gets_its_number(
+    serve: Callable[..., ScriptedServer],
+) -> None:
+    server = serve(silence)
+    raw = psycopg.connect(server.conninfo, autocommit=True)
+    PsycopgAdapter(psycopg.Connection.connect).limit_waits(raw, LIMIT, "db:5432")
+    here, there = socket.socketpair()
+    number = raw.pgconn.socket
+    with here, there, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(raw.execute, "wait")
+        assert server.asked.wait(LONG)
+        raw.pgconn.finish()
+        os.dup2(here.fileno(), number)
+        try:
+            with pytest.raises(psycopg.OperationalError) as raised:
+                call.result(LONG)
+        finally:
+            os.close(number)
         assert not isinstance(raised.value, QueryTimeoutError)
 
 

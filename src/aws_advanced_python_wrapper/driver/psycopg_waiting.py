@@ -145,11 +145,13 @@ class _LimitedSteps:
         flags = (select.POLLIN if wanted & _READ else 0) | (select.POLLOUT if wanted & _WRITE else 0)
         poll.register(self._raw.pgconn.socket, flags)
         while not (found := self._glance(poll)):
+            if self._raw.pgconn.status == pq.ConnStatus.BAD:  # the number may be another socket's by now
+                raise _closed_meanwhile()
             if self._left == 0 and not self._limit.expired:
                 self._limit.expire(self._raw)
         event = found[0][1]
         if event & select.POLLNVAL:
-            raise psycopg.OperationalError("the connection was closed while a call waited for the server")
+            raise _closed_meanwhile()
         ready = (_READ if event & select.POLLIN else 0) | (_WRITE if event & select.POLLOUT else 0)
         return ready or wanted
 
@@ -247,6 +249,10 @@ def _awaits_answer(raw: Any) -> bool:
     """Tell whether the server owes an answer. No I/O."""
     pgconn: pq.abc.PGconn = raw.pgconn
     return pgconn.transaction_status == pq.TransactionStatus.ACTIVE or bool(pgconn.pipeline_status)
+
+
+def _closed_meanwhile() -> psycopg.Error:
+    return psycopg.OperationalError("the connection was closed while a call waited for the server")
 
 
 def _contexts(error: BaseException) -> Iterator[BaseException]:
