@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,16 @@ import pytest
 from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.leases import provider_for
-from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError
+from aws_advanced_python_wrapper.errors import (
+    AwsWrapperError,
+    FailoverFailedError,
+    FailoverSuccessError,
+    ReadWriteSplittingError,
+)
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import PoolKey, SqlAlchemyPooledConnectionProvider
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork
 from aws_advanced_python_wrapper.testing.errors import LoginError, NetworkError
+from support.flavours import AsyncioFlavour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from support.flavours import Flavour
 
     SetUp = Callable[..., PooledConnectionProvider]
+
+SPLITTING = ("read_write_splitting", "failover")
 
 
 @pytest.fixture
@@ -347,10 +356,47 @@ def test_who_finds_no_place_in_time_is_told(flavour: Flavour, network: FakeNetwo
 
     async def scenario() -> None:
         session = await flavour.connected(network, cluster[1].name)
-        with pytest.raises(AwsWrapperError, match=cluster[1].host_id):
+        with pytest.raises(AwsWrapperError, match=cluster[1].host_id) as raised:
             await flavour.connected(network, cluster[1].name)
+        assert isinstance(raised.value, session.adapter.errors.Error)
         await session.end()
         await (await flavour.connected(network, cluster[1].name)).end()
+
+    flavour.run(scenario())
+
+
+def test_a_failover_that_finds_no_place_in_time_has_failed(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network)
+    pooled(size=1, timeout=0.01)
+
+    async def scenario() -> None:
+        other = await flavour.connected(network, cluster[2].name)
+        session = await flavour.connected(network, cluster[1].name)
+        cluster.fail_over(2)
+        with pytest.raises(FailoverFailedError, match=cluster[2].host_id) as raised:
+            await flavour.execute(session, "SELECT")
+        assert isinstance(raised.value, session.adapter.errors.Error)
+        assert session.closed
+        await close_all(other)
+
+    flavour.run(scenario())
+
+
+def test_a_move_that_finds_no_place_in_time_leaves_the_session_where_it_is(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network, size=2)
+    pooled(size=1, timeout=0.01)
+
+    async def scenario() -> None:
+        writing, reading = [await flavour.connected(network, host.name, SPLITTING) for host in (cluster[1], cluster[2])]
+        await writing.route(True)  # the writer serves where no reader is to be had
+        with pytest.raises(ReadWriteSplittingError, match=cluster[1].host_id):
+            await reading.route(False)
+        assert (writing.raw.host, reading.raw.host) == (cluster[1], cluster[2])
+        await close_all(writing, reading)
 
     flavour.run(scenario())
 
@@ -523,6 +569,38 @@ def test_after_release_nothing_is_kept(flavour: Flavour, network: FakeNetwork, p
         assert raws[1].closed
 
     flavour.run(scenario())
+
+
+def test_a_closed_loops_pools_are_disposed_of_before_another_loop_has_its_own(network: FakeNetwork) -> None:
+    cluster, flavour = FakeCluster(network), AsyncioFlavour()
+    provider = AsyncPooledConnectionProvider()
+    AsyncConnectionProviderManager.set_connection_provider(provider)
+
+    async def use() -> Any:
+        session = await flavour.connected(network, cluster[1].name)
+        raw = session.raw
+        await session.end()
+        return raw
+
+    try:
+        first = asyncio.run(use())
+        assert not first.closed
+        second = asyncio.run(use())
+        assert (first.closed, second.closed, provider.num_pools) == (True, False, 1)
+    finally:
+        AsyncConnectionProviderManager.reset_provider()
+
+
+def test_what_is_closed_in_another_loop_does_not_go_back(network: FakeNetwork) -> None:
+    cluster, flavour = FakeCluster(network), AsyncioFlavour()
+    AsyncConnectionProviderManager.set_connection_provider(AsyncPooledConnectionProvider())
+    try:
+        session = asyncio.run(flavour.connected(network, cluster[1].name))
+        raw = session.raw
+        asyncio.run(session.end())
+        assert raw.closed
+    finally:
+        AsyncConnectionProviderManager.reset_provider()
 
 
 def test_options_that_a_pool_does_not_have_are_refused(flavour: Flavour, network: FakeNetwork, pooled: SetUp) -> None:

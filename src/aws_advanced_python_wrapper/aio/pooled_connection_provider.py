@@ -95,7 +95,7 @@ class _Pool:
 
     def take_back(self, connection: Any, notes: dict[str, Any]) -> None:
         self.free()
-        if self._disposed or len(self._idle) >= self._size:
+        if self._disposed or not self.usable or len(self._idle) >= self._size:
             finish(connection.close())
         else:
             self._idle.append((connection, notes))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opened import Opened
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, RESET_SESSION_STATE_ON_CLOSE
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.connection_provider import ConnectionProvider
+    from aws_advanced_python_wrapper.connection_provider import ConnectionProvider, Lease
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.core.session_state import SessionState
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -78,7 +79,7 @@ async def open_leased(
 ) -> Opened:
     """Open a connection through a provider. Only what a new connection raises is raised; others are passed over."""
     while True:
-        lease = await session.io.call(provider.lease, host, dict(arguments), _connect(session, arguments))
+        lease = await _lease(session, provider, host, arguments)
         opened = Opened(lease.connection, host, lease)
         try:
             return await _verified(session, opened, deadline)
@@ -91,6 +92,20 @@ async def open_leased(
         except BaseException:
             await session.discard(opened)
             raise
+
+
+async def _lease(
+    session: Borrower, provider: ConnectionProvider, host: HostInfo, arguments: Mapping[str, Any]
+) -> Lease:
+    adapter = session.adapter
+    try:
+        lease: Lease = await session.io.call(provider.lease, host, dict(arguments), _connect(session, arguments))
+    except AwsWrapperError as error:
+        if isinstance(error, adapter.errors.Error):
+            raise
+        # A full pool is a driver's error too: for programs, and for whoever has another host to try.
+        raise adapter.error(AwsWrapperError, str(error)) from error
+    return lease
 
 
 def _connect(session: Borrower, arguments: Mapping[str, Any]) -> Callable[[], Any]:

@@ -124,7 +124,7 @@ class PooledConnectionProvider(ABC):
         key = PoolKey(f"{host.address}/", self._extra_key(host, props))
         place = (self._scope(), key, _connection_kind(props))
         with self._lock:
-            expired = self._expired()
+            expired = self._expired(begin_anew=place not in self._pools)
             found = self._pools.get(place)
             self._last_use[place] = time.monotonic_ns()
         for pool in expired:
@@ -132,7 +132,8 @@ class PooledConnectionProvider(ABC):
         return found[1] if found else self._enter(place, key, self._new_pool(self._options(host, props)))
 
     def _enter(self, place: Hashable, key: PoolKey, new: Any) -> Any:
-        with self._lock:  # another thread may have been quicker
+        with self._lock:  # another thread may have been quicker, or have released everything
+            self._last_use[place] = time.monotonic_ns()
             return self._pools.setdefault(place, (key, new))[1]
 
     def _options(self, host: HostInfo, props: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,16 +150,18 @@ class PooledConnectionProvider(ABC):
             )
         return str(user)
 
-    def _expired(self) -> list[Any]:
-        """Take out the pools that are due, once the interval has passed."""
+    def _expired(self, *, begin_anew: bool) -> list[Any]:
+        """Take out the pools that are due, once the interval has passed; unusable ones before another pool begins."""
         now = time.monotonic_ns()
-        if now < self._next_cleanup:
+        look = now >= self._next_cleanup
+        if not (look or begin_anew):
             return []
-        self._next_cleanup = now + self._interval
+        if look:
+            self._next_cleanup = now + self._interval
         due = [
             place
             for place, (_, pool) in self._pools.items()
-            if not pool.usable or (not pool.in_use and now - self._last_use[place] > self._expiration)
+            if not pool.usable or (look and not pool.in_use and now - self._last_use[place] > self._expiration)
         ]
         for place in due:
             del self._last_use[place]
