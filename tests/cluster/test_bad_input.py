@@ -75,6 +75,20 @@ def test_a_mistake_in_the_parameters_is_explained(
         raise error
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["new cluster", "known cluster"])
+def test_a_dialect_that_the_server_does_not_speak_is_explained(
+    cluster: LocalCluster, connect: Connect, is_known: bool
+) -> None:
+    if is_known:
+        connect(cluster)
+    error = refusal(cluster.conninfo(), wrapper_dialect="multi-az-pg")
+    assert isinstance(error, AwsWrapperError)
+    assert str(error).startswith(f"Parameter wrapper_dialect: the server at {cluster.writer_endpoint}:{cluster.port} ")
+    assert "'multi-az-pg'" in str(error)
+    assert "Leave it out" in str(error)
+    assert isinstance(error.__cause__, psycopg.errors.InvalidSchemaName)
+
+
 @pytest.mark.parametrize(
     ("conninfo", "message"),
     [

@@ -13,6 +13,7 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, InstancePattern, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
+from aws_advanced_python_wrapper.core.search_log import first_line
 from aws_advanced_python_wrapper.database.detection import any_server, detect, named
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsWrapperError
@@ -50,6 +51,7 @@ class Locator:
         self.cluster: Cluster | None = CLUSTERS.find(self._cluster_name, self._address)
         code = settings[WRAPPER_DIALECT] or CLUSTERS.dialect_code(self._dialect_key)
         self._dialect: Dialect | None = named(code) if code else None
+        self._dialect_is_sure = not settings[WRAPPER_DIALECT]
 
     @property
     def dialect(self) -> Dialect | None:
@@ -68,7 +70,7 @@ class Locator:
             self.cluster = None  # whatever other users, who are granted more, have been told at this address
             return host
         at = time.monotonic()
-        me = await dialect.identify(ask)
+        me = await self._identity(dialect, ask)
         if me.host_id is None:
             return replace(host, role=me.role)
         cluster = self.cluster if self.cluster and self.cluster.knows(me.host_id) else None
@@ -83,6 +85,19 @@ class Locator:
         found = cluster.store.publish(observation).find(observation.address)
         # A host that has just joined, or is about to leave, may be missing in its own table: it is no worse for it.
         return found or HostInfo(cluster.pattern.host(me.host_id), cluster.port, me.role, host_id=me.host_id)
+
+    async def _identity(self, dialect: Dialect, ask: Ask) -> Identity:
+        try:
+            me = await dialect.identify(ask)
+        except self._adapter.errors.Error as error:
+            if self._dialect_is_sure or self._adapter.classify(error) is not ErrorKind.OTHER:
+                raise
+            raise AwsWrapperError(
+                f"Parameter wrapper_dialect: the server at {self._address} does not answer as '{dialect.code}' does "
+                f"({first_line(error)}). Leave it out: the server is asked what it is, then."
+            ) from error
+        self._dialect_is_sure = True
+        return me
 
     async def _detect(self, ask: Ask) -> Dialect:
         dialect = await self._asked(ask)
