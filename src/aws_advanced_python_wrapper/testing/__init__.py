@@ -15,6 +15,7 @@ The driver has a blocking and an asyncio flavour made of one source, and PEP 249
 from __future__ import annotations
 
 from aws_advanced_python_wrapper.testing.adapter import FakeAdapter, FakeProbe
+from aws_advanced_python_wrapper.testing.cluster import DOMAIN, FakeCluster
 from aws_advanced_python_wrapper.testing.connecting import QUICK, aconnect, connect
 from aws_advanced_python_wrapper.testing.connection import FakeConnection, FakePipeline, FakeTransaction
 from aws_advanced_python_wrapper.testing.cursor import FakeCursor
@@ -33,7 +34,7 @@ from aws_advanced_python_wrapper.testing.errors import (
     ReadOnlyError,
     Warning,  # noqa: A004 - the name is PEP 249's
 )
-from aws_advanced_python_wrapper.testing.host import DOMAIN, FakeCluster, FakeHost, State
+from aws_advanced_python_wrapper.testing.host import FakeHost, State
 from aws_advanced_python_wrapper.testing.network import FakeNetwork
 
 __all__ = [

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.session_state import ServerState
     from aws_advanced_python_wrapper.properties import Settings
     from aws_advanced_python_wrapper.testing.connection import FakeConnection
-    from aws_advanced_python_wrapper.testing.host import Rows
     from aws_advanced_python_wrapper.testing.network import FakeNetwork
+    from aws_advanced_python_wrapper.testing.traffic import Rows
 
 
 class FakeProbe:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.testing.cursor import FakeCursor
 from aws_advanced_python_wrapper.testing.errors import NetworkError, ReadOnlyError
-from aws_advanced_python_wrapper.testing.gates import Gate, passed
+from aws_advanced_python_wrapper.testing.gates import Gates
 from aws_advanced_python_wrapper.testing.host import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
+    from aws_advanced_python_wrapper.testing.host import FakeHost
+    from aws_advanced_python_wrapper.testing.traffic import Rows
 
 
 SESSION_QUERY = "SESSION "
@@ -47,8 +46,7 @@ class FakeConnection:
         self._wants_read_only = False
         self.pipelined = False
         self._lost = False
-        self._waiting: list[Gate] = []
-        self._lock = threading.Lock()
+        self._waiting = Gates()
 
     @property
     def transaction_status(self) -> int:
@@ -125,16 +123,12 @@ class FakeConnection:
 
     def lose(self) -> None:
         """Break it: whoever waits for an answer, and every later call, finds the connection lost."""
-        with self._lock:
-            self._lost = True
-        self.wake()
+        self._lost = True
+        self._waiting.open(for_good=True)
 
     def wake(self) -> None:
         """Let those who wait for the host look at it again."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for gate in waiting:
-            gate.set_result(None)
+        self._waiting.open()
 
     def flavoured(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Return a coroutine in the asyncio flavour, its result in the blocking one."""
@@ -146,9 +140,7 @@ class FakeConnection:
         self.statements.append(sql)
         network.log.append((self.host.host_id, sql))
         if sql in network.faults:
-            raise network.faults.pop(
-                sql
-            )  # in no variable: an error whose traceback leads to itself outlives its session
+            raise network.faults.pop(sql)  # in no variable: who leads to itself by its traceback outlives its session
         await self._wait_for_answer(sql)
         if sql == "BEGIN":
             self.in_transaction = 1
@@ -171,8 +163,9 @@ class FakeConnection:
     async def _query(self, sql: str, timeout: float) -> Rows:
         await self._reach_host(timeout)
         if sql.startswith(SESSION_QUERY):
-            if SESSION_QUERY in self.host.cluster.network.faults:
-                raise self.host.cluster.network.faults.pop(SESSION_QUERY)
+            network = self.host.cluster.network
+            if SESSION_QUERY in network.faults:
+                raise network.faults.pop(SESSION_QUERY)
             state = json.loads(sql.removeprefix(SESSION_QUERY))
             if state.pop("rollback", False):
                 self.in_transaction = 0
@@ -184,15 +177,10 @@ class FakeConnection:
             await asyncio.sleep(0)
         if self.closed:
             raise NetworkError("the connection is closed")
-        if self.host.state is State.FROZEN or asleep:
-            gate: Gate = concurrent.futures.Future()
-            with self._lock:
-                if self._lost:
-                    gate.set_result(None)
-                else:
-                    self._waiting.append(gate)
-            if not await passed(gate, timeout, asynchronous=self.asynchronous):
-                raise TimeoutError("the host does not answer")
+        if (self.host.state is State.FROZEN or asleep) and not await self._waiting.passed(
+            timeout, asynchronous=self.asynchronous
+        ):
+            raise TimeoutError("the host does not answer")
         if self._lost:
             self.closed = True
             raise NetworkError("server closed the connection unexpectedly")

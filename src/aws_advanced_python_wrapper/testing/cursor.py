@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
-    from aws_advanced_python_wrapper.testing.connection import FakeConnection
+    from aws_advanced_python_wrapper.testing.traffic import Rows
+
+
+class Performer(Protocol):
+    """A connection, as its cursors see it."""
+
+    pipelined: bool
+
+    def flavoured(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Return a coroutine in the asyncio flavour, its result in the blocking one."""
+        ...
+
+    async def perform(self, sql: str) -> Rows:
+        """Have a statement executed by the host."""
+        ...
 
 
 class FakeCursor:
@@ -16,7 +30,7 @@ class FakeCursor:
 
     arraysize = 1
 
-    def __init__(self, connection: FakeConnection) -> None:
+    def __init__(self, connection: Performer) -> None:
         self.connection = connection
         self.rows: Iterator[tuple[str | None, ...]] = iter(())
         self.closed = False

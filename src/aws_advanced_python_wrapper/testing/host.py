@@ -1,20 +1,42 @@
-"""Hosts in memory, and clusters of them."""
+"""Hosts in memory."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, TRAITS_SQL
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.testing.connection import FakeConnection
-    from aws_advanced_python_wrapper.testing.network import FakeNetwork
+    from aws_advanced_python_wrapper.testing.traffic import Rows, Traffic
 
-Rows: TypeAlias = list[tuple[str | None, ...]]
 
-DOMAIN = "c1x2y3z4abcd.us-east-2.rds.amazonaws.com"
-"""The domain of a cluster that is given no other."""
+class Breakable(Protocol):
+    """A connection, as its host sees it."""
+
+    def lose(self) -> None:
+        """Break it."""
+        ...
+
+    def wake(self) -> None:
+        """Let those who wait for the host look at it again."""
+        ...
+
+
+class Membership(Protocol):
+    """A cluster, as its hosts see it."""
+
+    domain: str
+    aurora: bool
+
+    @property
+    def network(self) -> Traffic:
+        """The network that leads to its hosts."""
+        ...
+
+    def rows(self) -> Rows:
+        """Return the true table of the cluster."""
+        ...
 
 
 class State(Enum):
@@ -28,12 +50,12 @@ class State(Enum):
 class FakeHost:
     """A server in memory. A test may change what it does at any moment, from any thread."""
 
-    def __init__(self, cluster: FakeCluster, host_id: str, *, is_writer: bool) -> None:
+    def __init__(self, cluster: Membership, host_id: str, *, is_writer: bool) -> None:
         self.cluster = cluster
         self.host_id = host_id
         self.is_writer = is_writer
         self.state = State.UP
-        self.connections: list[FakeConnection] = []
+        self.connections: list[Breakable] = []
         self.table: Rows | None = None
         """The host's own table of its cluster where it differs from the truth."""
 
@@ -56,7 +78,7 @@ class FakeHost:
         self.state = State.UP
         for connection in self.connections:
             connection.wake()
-        self.cluster.network.wake()
+        self.cluster.network.connecting.open()
 
     def drop(self) -> None:
         """Cut all connections; new ones are another matter."""
@@ -76,38 +98,3 @@ class FakeHost:
 
     def __repr__(self) -> str:
         return f"<FakeHost {self.host_id} {'writer' if self.is_writer else 'reader'} {self.state.value}>"
-
-
-class FakeCluster:
-    """Hosts called `<name>-1` (the writer), `<name>-2`, and so on, with the endpoints that a cluster has."""
-
-    def __init__(
-        self, network: FakeNetwork, name: str = "db", size: int = 3, *, domain: str = DOMAIN, aurora: bool = True
-    ) -> None:
-        self.network = network
-        self.name = name
-        self.domain = domain
-        self.aurora = aurora
-        self.hosts = [FakeHost(self, f"{name}-{number}", is_writer=number == 1) for number in range(1, size + 1)]
-        self.writer_endpoint = f"{name}.cluster-{domain}"
-        self.reader_endpoint = f"{name}.cluster-ro-{domain}"
-        self.custom_endpoint = f"{name}-few.cluster-custom-{domain}"
-        network.names.update({host.name: host for host in self.hosts})
-        network.names[self.writer_endpoint] = self.hosts[0]
-        network.names[self.reader_endpoint] = network.names[self.custom_endpoint] = self.hosts[-1]
-
-    def __getitem__(self, number: int) -> FakeHost:
-        """Return a host by its number, from 1."""
-        return self.hosts[number - 1]
-
-    def rows(self) -> Rows:
-        """Return the true table of the cluster, as an Aurora host would tell it."""
-        return [(host.host_id, "t" if host.is_writer else "f", "10", None) for host in self.hosts]
-
-    def fail_over(self, to: int, *, drop: bool = True) -> None:
-        """Change roles; DNS goes on naming the old writer."""
-        for host in self.hosts:
-            changed = host.is_writer != (host is self[to])
-            host.is_writer = host is self[to]
-            if changed and drop:
-                host.drop()

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.testing.connection import FakeConnection
 from aws_advanced_python_wrapper.testing.errors import LoginError, NetworkError
-from aws_advanced_python_wrapper.testing.gates import Gate, passed
 from aws_advanced_python_wrapper.testing.host import State
+from aws_advanced_python_wrapper.testing.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_advanced_python_wrapper.testing.host import FakeHost, Rows
+    from aws_advanced_python_wrapper.testing.host import FakeHost
 
 
 @dataclass
-class FakeNetwork:
+class FakeNetwork(Traffic):
     """Names, and the hosts behind them; its `connect` and `aconnect` are the connect functions of the driver."""
 
     names: dict[str, FakeHost] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     """Name -> the name for which it is an alias in DNS; both lead to the same host."""
     refused_users: set[str] = field(default_factory=set)
-    faults: dict[str, BaseException] = field(default_factory=dict)
-    """Statement -> what its next execution raises."""
-    results: dict[str, Rows] = field(default_factory=dict)
-    """Statement -> the rows that it returns from any host."""
-    log: list[tuple[str, str]] = field(default_factory=list)
-    """(host's id, statement) of each statement of the program's, in order; the driver's own are not among them."""
     after_connect: Callable[[], None] = lambda: None
     """Called after each connection that is opened."""
     opened: list[FakeConnection] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
     """(application name, host name) of each attempt to connect."""
-    _waiting: list[Gate] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self, **arguments: Any) -> FakeConnection:
         """Open a connection of the blocking flavour, as a driver's connect function does."""
@@ -56,12 +46,10 @@ class FakeNetwork:
         host = self.names.get(arguments.get("hostaddr") or name)
         if host is None:
             raise NetworkError(f"could not translate host name {name!r}")
-        if host.state is State.FROZEN:
-            gate: Gate = concurrent.futures.Future()
-            with self._lock:
-                self._waiting.append(gate)
-            if not await passed(gate, arguments.get("connect_timeout"), asynchronous=asynchronous):
-                raise NetworkError("connection timeout expired")
+        if host.state is State.FROZEN and not await self.connecting.passed(
+            arguments.get("connect_timeout"), asynchronous=asynchronous
+        ):
+            raise NetworkError("connection timeout expired")
         if host.state is not State.UP:
             raise NetworkError(f"connection to {name} refused")
         if arguments.get("user") in self.refused_users:
@@ -80,15 +68,8 @@ class FakeNetwork:
         """Return the host names to which connections with an `application_name` were asked for, in order."""
         return [name for by, name in self.attempts if by == application]
 
-    def wake(self) -> None:
-        """Let those who wait for a connection look at their host again."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for gate in waiting:
-            gate.set_result(None)
-
     def close(self) -> None:
         """Let nothing wait any more: a test has ended."""
         for host in set(self.names.values()):
             host.kill()
-        self.wake()
+        self.connecting.open()
