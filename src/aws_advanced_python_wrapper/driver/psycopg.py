@@ -26,7 +26,8 @@ from aws_advanced_python_wrapper.driver.adapter import (
 from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
 from aws_advanced_python_wrapper.driver.postgresql_errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
-from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession, encoding_of
+from aws_advanced_python_wrapper.driver.psycopg_query import OVERDUE, OverdueError, encoding_of, run_query
+from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession
 from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
@@ -121,31 +122,12 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
         return {**arguments, "port": port}
 
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
-        """Run a query through libpq itself: no cursor, no BEGIN, no adapters or row factory of the user's."""
-        pgconn: pq.abc.PGconn = raw.pgconn
-        pgconn.send_query(sql.encode(encoding_of(raw)))
-        while pgconn.flush():
-            await self._wait(io, raw, deadline, writing=True)
-            pgconn.consume_input()
-        results = []
-        while (result := await self._result(io, raw, deadline)) is not None:
-            results.append(result)
-        if not results or results[-1].status != pq.ExecStatus.TUPLES_OK:
-            raise _query_error(pgconn, results)
-        return _rows(results[-1])
-
-    async def _result(self, io: DriverIo, raw: RawConnection, deadline: Deadline) -> pq.abc.PGresult | None:
-        # get_result would wait by itself, without end: for the first result, and between the results too.
-        pgconn: pq.abc.PGconn = raw.pgconn
-        while pgconn.is_busy():
-            await self._wait(io, raw, deadline, writing=False)
-            pgconn.consume_input()
-        return pgconn.get_result()
-
-    async def _wait(self, io: DriverIo, raw: RawConnection, deadline: Deadline, *, writing: bool) -> None:
-        if not await io.wait_socket(raw.pgconn.socket, writing=writing, timeout=deadline.remaining()):
+        """See `psycopg_query`."""
+        try:
+            return await run_query(io, raw.pgconn, sql.encode(encoding_of(raw)), deadline)
+        except OverdueError:
             self.abort(raw)
-            raise self.error(QueryTimeoutError, "the server did not answer the driver's own query in time")
+            raise self.error(QueryTimeoutError, OVERDUE) from None
 
     def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
         """See `psycopg_waiting`."""
@@ -302,23 +284,3 @@ def _lent_class(transaction_class: type) -> type:
 @functools.cache
 def _parameters() -> frozenset[str]:
     return _PSYCOPG_ARGUMENTS | {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-
-
-def _query_error(pgconn: pq.abc.PGconn, results: list[pq.abc.PGresult]) -> psycopg.Error:
-    if results and results[-1].status == pq.ExecStatus.FATAL_ERROR:
-        return psycopg.errors.error_from_result(results[-1])
-    if pgconn.status != pq.ConnStatus.OK:
-        return psycopg.OperationalError(
-            pgconn.error_message.decode(errors="replace").strip() or "the connection is lost"
-        )
-    return psycopg.InternalError("the driver's own query returned no rows")
-
-
-def _rows(result: pq.abc.PGresult) -> Rows:
-    return [
-        tuple(_text(result.get_value(row, column)) for column in range(result.nfields)) for row in range(result.ntuples)
-    ]
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else bytes(value).decode()

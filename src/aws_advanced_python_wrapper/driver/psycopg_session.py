@@ -9,6 +9,7 @@ import psycopg
 from psycopg import generators, pq
 from psycopg.adapt import AdaptersMap
 
+from aws_advanced_python_wrapper.driver.psycopg_query import OVERDUE, encoding_of
 from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
@@ -101,7 +102,7 @@ class PsycopgSession(SessionStateAccess):
 
     async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
         """Under psycopg's own lock, and waiting its own way, by which a statement is cancelled on an interrupt."""
-        overdue = partial(self.error, QueryTimeoutError, "the server did not answer the driver's own query in time")
+        overdue = partial(self.error, QueryTimeoutError, OVERDUE)
         if not await io.acquire(raw.lock, _AS_LONG_AS_IT_TAKES):
             raise psycopg.OperationalError("the connection is in use")
         try:
@@ -132,12 +133,6 @@ class _Quoting:
         if "\0" in text:  # libpq would take it for the end
             raise psycopg.DataError(f"PostgreSQL text cannot contain NUL: {text!r}")
         return bytes(escape(text.encode(self._encoding))).decode(self._encoding)
-
-
-def encoding_of(raw: Any) -> str:
-    """Return Python's name for the encoding of the connection's statements."""
-    name: str = raw.info.encoding
-    return "utf-8" if name == "ascii" else name  # SQL_ASCII: the server takes any bytes
 
 
 def _refuse_unless_idle(raw: Any) -> None:
