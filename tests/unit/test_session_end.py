@@ -14,20 +14,13 @@ from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError
 from support.flavours import BlockingFlavour
+from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from support.flavours import Flavour
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        threading.Event().wait(0.005)
 
 
 def cluster_of(session: Any) -> Cluster:
@@ -74,6 +67,36 @@ def test_closing_during_a_failover_ends_the_wait_with_the_drivers_error(network:
     caller.join(10)
     assert [type(error) for error in errors] == [NetworkError]
     eventually(lambda: not known.monitor.threads)
+
+
+def test_closing_cuts_the_line_of_a_call_that_is_running_before_the_connection_is_freed(
+    flavour: Flavour, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name, ())
+        raw, abort = session.raw, session.adapter.abort
+        closed_when_cut: list[bool] = []
+
+        def note(connection: Any) -> None:
+            closed_when_cut.append(connection.closed)
+            abort(connection)
+
+        monkeypatch.setattr(session.adapter, "abort", note)
+        cluster[1].freeze()
+
+        async def close() -> None:
+            while not session.running:
+                await session.io.sleep(0.005)
+            await session.end()
+
+        error, _ = await flavour.together(flavour.execute(session, "SELECT"), close())
+        assert isinstance(error, NetworkError)
+        assert closed_when_cut == [False]
+        assert raw.closed
+
+    flavour.run(scenario())
 
 
 def test_a_closed_session_does_not_take_a_new_connection(flavour: Flavour, network: FakeNetwork) -> None:

@@ -247,7 +247,8 @@ class Session(SessionCalls, SessionConnections):
     async def _leave_for_good(self) -> None:
         opened = self.current
         if opened.lease is None:
-            await self.leave(opened)
+            # To free a connection that another thread is using would end the process.
+            await (self.discard if self.running else self.leave)(opened)
             return
         # The program may keep its objects: nothing that it does with them may reach the next user.
         self.current = Opened(self.adapter.closed_twin(opened.raw), opened.host)
