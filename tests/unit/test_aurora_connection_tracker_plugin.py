@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,23 +12,15 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeConnection, FakeNetwork, NetworkError
+from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_advanced_python_wrapper.core.session import Session
     from support.flavours import Flavour
 
 ALONE = ("aurora_connection_tracker",)
 BOTH = ("aurora_connection_tracker", "failover")
 PATIENT: dict[str, Any] = {"auxiliary_query_timeout_sec": 0.05}
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "not true within 10 s"
-        time.sleep(0.001)
 
 
 def has_ended(raw: FakeConnection) -> bool:
@@ -42,7 +33,7 @@ async def pool(
     """Open connections, and wait until the monitor has its own: to open one to a frozen host takes long to fail."""
     sessions = [await flavour.connected(network, host, plugins, **PATIENT) for _ in range(size)]
     if sessions[0].cluster is not None:
-        wait_until(lambda: network.opened_by("monitor"))
+        eventually(lambda: network.opened_by("monitor"))
     return sessions
 
 
@@ -58,7 +49,7 @@ def test_idle_connections_to_the_old_writer_end_by_themselves(
         for step in steps:
             getattr(cluster[1], step)()
         cluster.fail_over(2, drop=False)
-        wait_until(lambda: all(map(has_ended, raws)))
+        eventually(lambda: all(map(has_ended, raws)))
         for session in sessions:
             with pytest.raises(FailoverSuccessError):
                 await flavour.execute(session, "SELECT")
@@ -88,7 +79,7 @@ def test_without_failover_the_program_sees_the_drivers_own_error(flavour: Flavou
         (session,) = await pool(flavour, network, cluster.writer_endpoint, ALONE, size=1)
         raw = session.raw
         cluster.fail_over(2, drop=False)
-        wait_until(lambda: has_ended(raw))
+        eventually(lambda: has_ended(raw))
         with pytest.raises(NetworkError) as caught:
             await flavour.execute(session, "SELECT")
         assert type(caught.value) is NetworkError
@@ -106,7 +97,7 @@ def test_connections_that_were_opened_to_a_reader_stay(flavour: Flavour, network
         for number in (2, 3):  # a reader that has become the writer, and is one no longer
             raw = writer.raw
             cluster.fail_over(number, drop=False)
-            wait_until(partial(has_ended, raw))
+            eventually(partial(has_ended, raw))
             with pytest.raises(FailoverSuccessError):
                 await flavour.execute(writer, "SELECT")
         assert not any(has_ended(session.raw) for session in readers)
@@ -123,7 +114,7 @@ def test_two_clusters_have_nothing_to_do_with_each_other(flavour: Flavour, netwo
         (session,) = await pool(flavour, network, one.writer_endpoint, size=1)
         raw = session.raw
         one.fail_over(2, drop=False)
-        wait_until(lambda: has_ended(raw))
+        eventually(lambda: has_ended(raw))
         assert not has_ended(bystander.raw)
 
     flavour.run(scenario())
@@ -153,7 +144,7 @@ def test_after_release_resources_connections_are_tracked_from_their_next_call_on
             await flavour.execute(session, "SELECT")
         raws = [session.raw for session in sessions]
         cluster.fail_over(2, drop=False)
-        wait_until(lambda: all(map(has_ended, raws)))
+        eventually(lambda: all(map(has_ended, raws)))
 
     flavour.run(scenario())
 
@@ -172,7 +163,7 @@ def test_a_forked_child_tracks_its_connections_from_their_next_call_on(flavour: 
         CLUSTERS.after_fork()
         await flavour.execute(used, "SELECT")
         cluster.fail_over(2, drop=False)
-        wait_until(lambda: has_ended(first))
+        eventually(lambda: has_ended(first))
         assert not has_ended(second)
         with pytest.raises(FailoverSuccessError):  # not the old writer's answer
             await flavour.execute(late, "SELECT")

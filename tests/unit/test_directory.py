@@ -12,6 +12,7 @@ import pytest
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.testing import DOMAIN, FakeCluster, FakeNetwork
 from support.flavours import BlockingFlavour
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session
@@ -173,13 +174,6 @@ def test_clear_stops_a_cluster_again_that_it_has_forgotten_before(network: FakeN
         eventually(lambda: not found.monitor.threads)
         session.call(session.raw.execute, "SELECT")
         assert found.monitor.threads
-
-
-def eventually(condition: Any) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_a_cluster_that_was_forgotten_starts_clean_in_a_forked_child_too(network: FakeNetwork) -> None:

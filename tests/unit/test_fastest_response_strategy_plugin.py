@@ -9,7 +9,7 @@ import pytest
 from aws_advanced_python_wrapper import release_resources
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork
-from unit.test_monitor import eventually
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.session import Session

@@ -17,6 +17,7 @@ import pytest
 from aws_advanced_python_wrapper.cluster import health
 from aws_advanced_python_wrapper.cluster.health import HostWatchers
 from aws_advanced_python_wrapper.cluster.silence import Patience, Silence
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -99,13 +100,6 @@ class Client:
         self.given_up_at.append(time.monotonic())
         self.given_up_after_checks = self.server.checks
         self.running = [other for other in self.running if other != began]
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def threads() -> list[threading.Thread]:

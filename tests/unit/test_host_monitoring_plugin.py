@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.errors import FailoverSuccessError, TransactionResolutionUnknownError
 from aws_advanced_python_wrapper.host_monitoring_plugin import HostMonitoringPlugin
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, NetworkError
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -37,13 +38,6 @@ def watched() -> set[str]:
     threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("host ")]
     assert len(threads) == len(set(threads))
     return {name.removeprefix("host ").partition(".")[0] for name in threads}
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 async def outcome(call: Coroutine[Any, Any, Any]) -> Exception | None:

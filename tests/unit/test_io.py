@@ -12,9 +12,10 @@ import pytest
 from aws_advanced_python_wrapper.core import io
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from support.waiting import after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import FrameType
 
     from support.flavours import Flavour
@@ -241,19 +242,6 @@ def test_the_lock_is_free_again_after_an_error(flavour: Flavour) -> None:
         assert await flavour.together(succeed()) == ["in"]
 
     flavour.run(scenario())
-
-
-class after:  # noqa: N801 - reads as a word of the test
-    """Do something in another thread after some seconds."""
-
-    def __init__(self, seconds: float, function: Callable[[], object]) -> None:
-        self._timer = threading.Timer(seconds, function)
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.join()
 
 
 # Names

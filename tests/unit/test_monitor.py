@@ -17,6 +17,7 @@ from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo,
 from aws_advanced_python_wrapper.cluster.monitor import Pace, TopologyMonitor
 from aws_advanced_python_wrapper.cluster.store import TopologyStore
 from aws_advanced_python_wrapper.cluster.topology import Observation, Row
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,13 +80,6 @@ class Connection:
     def close(self) -> None:
         self._cluster.open -= 1
         self._cluster.trouble("close")
-
-
-def eventually(condition: Callable[[], object], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -444,4 +438,5 @@ t.eventually(lambda: cluster.questions["a"] > asked)
 
 def test_a_forked_child_starts_clean_and_the_parent_goes_on() -> None:
     here = os.path.dirname(__file__)  # noqa: PTH120 - a search path is text
-    subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=30, env={**os.environ, "PYTHONPATH": here})
+    path = os.pathsep.join([here, os.path.dirname(here)])  # noqa: PTH120
+    subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=30, env={**os.environ, "PYTHONPATH": path})

@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SE
 from aws_advanced_python_wrapper.properties import Settings
 from aws_advanced_python_wrapper.testing import Error as DriverError
 from aws_advanced_python_wrapper.testing import FakeAdapter, FakeCluster, FakeNetwork
-from unit.test_monitor import eventually
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from aws_advanced_python_wrapper.cluster.topology import Observation, Topology
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
+from support.waiting import after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,16 +120,3 @@ def test_a_task_that_waits_in_a_loop_that_is_closed_is_collected() -> None:
     del loop, task
     gc.collect()
     assert store._listeners == []
-
-
-class after:  # noqa: N801 - reads as a word of the test
-    """Do something in another thread after some seconds."""
-
-    def __init__(self, seconds: float, function: Callable[[], object]) -> None:
-        self._timer = threading.Timer(seconds, function)
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.join()
