@@ -6,9 +6,10 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import psycopg_pool
 import pytest
 
-from aws_advanced_python_wrapper import FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
 from cluster.support import WHO, eventually, value
@@ -62,6 +63,28 @@ def host_named(cluster: LocalCluster, name: str) -> HostInfo:
 def test_readers_take_turns(cluster: LocalCluster, reader_of: Callable[..., str]) -> None:
     names = [reader_of("round_robin") for _ in range(6)]
     assert Counter(names) == {reader.name: 3 for reader in cluster.readers}
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "least_connections"])
+def test_a_pool_that_fills_itself_has_its_readers_evenly(cluster: LocalCluster, strategy: str) -> None:
+    connection_class: Any = AwsWrapperConnection
+
+    def work_on_a_reader(connection: Any) -> None:
+        connection.read_only = True
+
+    settings = {**READS, "autocommit": True, "reader_host_selector_strategy": strategy}
+    with psycopg_pool.ConnectionPool(
+        cluster.conninfo(),
+        connection_class=connection_class,
+        kwargs=settings,
+        configure=work_on_a_reader,
+        min_size=6,
+    ) as pool:
+        pool.wait()
+        lent = [pool.getconn() for _ in range(6)]
+        assert Counter(value(connection, WHO) for connection in lent) == {reader.name: 3 for reader in cluster.readers}
+        for connection in lent:
+            pool.putconn(connection)
 
 
 def test_a_reader_that_is_late_is_passed_over(cluster: LocalCluster, reader_of: Callable[..., str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from aws_advanced_python_wrapper.converters import TRUTH
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, TOPOLOGY_MONITORING
+from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, PURPOSES, TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE, FAILOVER_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
@@ -211,6 +211,21 @@ def test_true_and_false_are_understood_in_all_usual_spellings(parameter: Any) ->
             assert settings(**{parameter.name: spelling})[parameter] is truth
             assert settings(f"{parameter.name}={spelling}")[parameter] is truth
             assert settings(f"postgresql://db/app?{parameter.name}={spelling}")[parameter] is truth
+
+
+@pytest.mark.parametrize("parameter", [p for p in PARAMETERS.values() if p.unit], ids=lambda p: p.name)
+def test_no_time_may_be_negative(parameter: Any) -> None:
+    negatives: list[Any] = [-1, "-1"]
+    for negative in negatives:
+        with pytest.raises(AwsWrapperError, match=f"Parameter {parameter.name}: .* is not accepted"):
+            settings(**{parameter.name: negative})
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_nothing_with_the_prefix_of_a_purpose_reaches_the_database_driver(purpose: str) -> None:
+    given: dict[str, Any] = {f"{purpose}connect_timeout": 3, f"{purpose}user": "watch", f"{purpose}tcp_keepalive": True}
+    assert settings("host=db user=u", **given).driver == {"host": "db", "user": "u"}
+    assert settings(" ".join(f"{name}={value}" for name, value in given.items())).driver == {}
 
 
 @pytest.mark.parametrize(("text", "meant"), [("false", False), ("off", False), ("True", True), ("1", True)])

@@ -75,6 +75,14 @@ def test_a_strategy_has_its_own_weights_only() -> None:
     assert set(picks("random", 50, round_robin_host_weight_pairs="a:1000000")) == {"a", "b"}
 
 
+@pytest.mark.parametrize("strategy", ["highest_weight", "weighted_random"])
+def test_connections_heed_their_own_weights_and_nobody_elses(strategy: str) -> None:
+    weights: list[dict[str, Any]] = [{"weighted_random_host_weight_pairs": f"{host}:1000000000"} for host in "ab"]
+    choosers = [chooser(strategy, **given) for given in (*weights, {})]
+    chosen = [[choose(HOSTS).host for choose in choosers] for _ in range(30)]
+    assert [set(hosts) for hosts in zip(*chosen, strict=True)] == [{"a"}, {"b"}, {"a", "b"}]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

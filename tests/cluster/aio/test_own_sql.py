@@ -1,0 +1,3 @@
+"""The scenarios of `cluster.test_own_sql` in the asyncio flavour."""
+
+from cluster.test_own_sql import *  # noqa: F403

@@ -1,0 +1,93 @@
+"""Faults that users of drivers of this kind have met, and the tests that keep them away; each has to be there.
+
+Those of MySQL and of custom endpoints come with their support.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent
+
+SQL_OF_ITS_OWN = {
+    "a query of the driver's opens a transaction": [
+        "cluster/test_own_sql.py::test_no_occasion_opens_a_transaction",
+        "cluster/test_plain_postgresql.py::test_no_transaction_is_opened",
+        "cluster/test_plain_postgresql.py::test_no_transaction_is_opened_on_a_cluster",
+        "cluster/test_plain_postgresql.py::test_a_connection_that_failed_over_is_in_no_transaction",
+        "cluster/test_internal_pools.py::test_each_program_finds_a_connection_as_new",
+    ],
+    "a query of the driver's ends the program's transaction": [
+        "cluster/test_own_sql.py::test_a_transaction_goes_on_while_the_driver_asks",
+        "cluster/test_session_state.py::test_nothing_is_set_inside_a_transaction_or_pipeline",
+    ],
+    "a background connection holds a transaction open": [
+        "cluster/test_own_sql.py::test_the_drivers_own_connections_are_in_no_transaction",
+    ],
+    "a search_path hijacks an unqualified name": [
+        "unit/test_own_sql.py::test_functions_operators_and_tables_are_qualified",
+        "cluster/test_monitor_credentials.py::test_a_search_path_cannot_mislead_the_driver",
+        "cluster/test_multi_az.py::test_a_search_path_cannot_mislead_the_driver",
+    ],
+    "a query of the driver's waits without end": [
+        "unit/test_own_queries.py::test_a_server_that_falls_silent_anywhere_in_its_answer_is_given_up",
+        "unit/test_own_queries_at_connect.py::test_connecting_ends_in_time",
+    ],
+}
+
+ROUTING_AND_STATE = {
+    "the idle side survives a failover": [
+        "unit/test_read_write_splitting_plugin.py::test_a_failover_ends_the_side_that_is_not_in_use",
+        "unit/test_read_write_splitting_plugin.py::test_the_side_that_is_not_in_use_ends_when_another_writer_takes_over",
+        "cluster/test_read_write_splitting.py::test_the_writer_fails_over_while_it_idles",
+        "cluster/test_read_write_splitting.py::test_the_reader_in_use_becomes_the_writer",
+    ],
+    "nothing serves when the reader is down": [
+        "unit/test_read_write_splitting_plugin.py::test_falling_back_to_the_writer_warns_once",
+        "cluster/test_read_write_splitting.py::test_a_dead_reader_is_passed_over_and_the_writer_serves_when_none_is_left",
+        "cluster/test_read_write_splitting.py::test_the_reader_in_use_dies",
+    ],
+    "a pool that fills itself has all its connections at one reader": [
+        "cluster/test_host_selection.py::test_a_pool_that_fills_itself_has_its_readers_evenly",
+        "unit/test_selection.py::test_connections_of_many_callers_are_spread_evenly",
+    ],
+    "a host that is down is chosen": [
+        "unit/test_selection.py::test_which_hosts_come_into_question",
+        "unit/test_selection.py::test_an_unavailable_host_is_tried_now_and_then_if_that_is_wished",
+        "cluster/test_host_selection.py::test_a_reader_that_comes_back_is_chosen_again",
+    ],
+    "weights are shared by all connections": [
+        "unit/test_selection.py::test_connections_heed_their_own_weights_and_nobody_elses",
+        "unit/test_selection.py::test_a_strategy_has_its_own_weights_only",
+    ],
+    "the text false counts as true": [
+        "unit/test_properties.py::test_true_and_false_are_understood_in_all_usual_spellings",
+        "unit/test_properties.py::test_the_drivers_autocommit_may_be_given_as_text",
+    ],
+    "a dash in failover_mode gives another mode": [
+        "unit/test_properties.py::test_other_spellings_mean_the_same_parameter"
+    ],
+    "a negative timeout is accepted": [
+        "unit/test_converters.py::test_bounds_are_kept",
+        "unit/test_properties.py::test_no_time_may_be_negative",
+    ],
+    "an unknown parameter is swallowed": [
+        "unit/test_properties.py::test_mistakes_are_told_at_once_and_teach",
+        "cluster/test_bad_input.py::test_a_mistake_in_the_parameters_is_explained",
+    ],
+    "a parameter of the monitors' reaches the program's connection": [
+        "unit/test_properties.py::test_each_purpose_has_settings_of_its_own",
+        "unit/test_properties.py::test_nothing_with_the_prefix_of_a_purpose_reaches_the_database_driver",
+        "cluster/test_monitor_credentials.py::test_parameters_of_the_monitors_own_have_their_effect",
+    ],
+}
+
+
+@pytest.mark.parametrize("fault", [*SQL_OF_ITS_OWN, *ROUTING_AND_STATE])
+def test_the_tests_against_a_known_fault_are_there(fault: str) -> None:
+    for test in {**SQL_OF_ITS_OWN, **ROUTING_AND_STATE}[fault]:
+        file, _, name = test.partition("::")
+        assert re.search(rf"^def {name}\(", (TESTS / file).read_text(), re.MULTILINE), test

@@ -1,0 +1,57 @@
+"""The driver's own SQL names the schema of all that it uses: what a search_path has in front cannot mislead it."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+from aws_advanced_python_wrapper.database import postgresql
+from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+
+# Taken out first: literals and quoted names, what is qualified, names that the query itself gives.
+HARMLESS = re.compile(
+    r"""'(?:[^']|'')*'|"[^"]*"|OPERATOR\(pg_catalog\.[^)]+\)|\b(?:pg_catalog|rds_tools)\.\w+\(?|\bAS\s+\w+\(?|\bRESET\s+\w+"""
+)
+UNQUALIFIED = re.compile(
+    r"\b(?!(?:SELECT|FROM|EXISTS|COALESCE)\b)\w+\s*\(|\b(?:FROM|JOIN)\s+\w+|::|[-+*/<>=~!@#%^&|`?]+|\bLIKE\b|\bIN\b"
+)
+
+
+def unqualified(sql: str) -> list[str]:
+    return UNQUALIFIED.findall(HARMLESS.sub(";", sql))
+
+
+def own_sql() -> dict[str, str]:
+    adapter = PsycopgAdapter(psycopg.Connection.connect)
+    raw = psycopg.Connection(psycopg.pq.PGconn.connect_start(b"host=/nowhere"))
+    queries = {"traits": postgresql.TRAITS_SQL, "source": postgresql.SOURCE_SQL}
+    for dialect in postgresql.DIALECTS:
+        queries[f"identity of {dialect.code}"] = dialect.identity_sql or "SELECT 1"
+        queries[f"members of {dialect.code}"] = dialect.members_sql or "SELECT 1"
+    queries["session state"] = adapter.session_query(raw, {"schema": ("now()", "b"), "role": "x = y"}, rollback=True)
+    queries["session reset"] = adapter.session_query(raw, {"schema": None, "role": None})
+    raw.close()
+    return queries
+
+
+@pytest.mark.parametrize("what", own_sql())
+def test_functions_operators_and_tables_are_qualified(what: str) -> None:
+    assert unqualified(own_sql()[what]) == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT now()",
+        "SELECT a = b",
+        "SELECT 1 FROM pg_settings",
+        "SELECT a::text",
+        "SELECT a LIKE 'b'",
+        "SELECT a FROM pg_catalog.b AS c JOIN d ON true",
+        "SELECT a OPERATOR(evil.=) b",
+    ],
+)
+def test_what_is_not_qualified_would_be_found(sql: str) -> None:
+    assert unqualified(sql)
