@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aws_advanced_python_wrapper.core.plugin import Plugin, SessionView, method_name
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,12 +65,20 @@ class ExceptionSimulator:
         self._method_callback: ExceptionSimulatorMethodCallback | None = None
 
     def raise_exception_on_next_connect(self, error: BaseException) -> None:
-        """Have the next attempt to connect end with an error."""
-        self._at_connect.append(error)
+        """Have the next attempt to connect end with an error; raises `AwsWrapperError` where it is none."""
+        self._at_connect.append(_checked(error))
 
     def raise_exception_on_next_method(self, error: BaseException, method_name: str = _ANY) -> None:
-        """Have the next call end with an error, or the next call of one method, such as `Cursor.execute`."""
-        self._by_method[method_name] = error
+        """Have the next call end with an error, or the next call of one method, such as `Cursor.execute`.
+
+        Raises `AwsWrapperError` where it is no error, or no name of a method.
+        """
+        if method_name != _ANY and "." not in str(method_name):
+            raise AwsWrapperError(
+                f"raise_exception_on_next_method: {method_name!r} is no name of a method, give one such as "
+                f"'Cursor.execute' or 'Connection.commit', or '{_ANY}' for any"
+            )
+        self._by_method[method_name] = _checked(error)
 
     def set_connect_callback(self, callback: ExceptionSimulatorConnectCallback | None) -> None:
         """Have each attempt to connect decided upon; None ends that."""
@@ -106,6 +115,15 @@ class ExceptionSimulator:
             return None
         target = type(getattr(function, "__self__", None))
         return self._method_callback.get_exception_to_raise(target, name, function, *args, **kwargs)
+
+
+def _checked(error: BaseException) -> BaseException:
+    if not isinstance(error, BaseException):
+        raise AwsWrapperError(
+            f"{error!r} cannot be raised, give an instance of an exception class first, such as "
+            "psycopg.OperationalError('simulated')"
+        )
+    return error
 
 
 ExceptionSimulatorManager: Final = ExceptionSimulator()

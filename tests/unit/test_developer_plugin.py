@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper import FailoverSuccessError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError, TransactionResolutionUnknownError
 from aws_advanced_python_wrapper.developer_plugin import DeveloperPlugin
 from aws_advanced_python_wrapper.developer_plugin import ExceptionSimulatorManager as Manager
 from aws_advanced_python_wrapper.plugin import HostInfo, plugin_of
@@ -44,6 +44,23 @@ def test_the_next_attempt_to_connect_fails(flavour: Flavour, network: FakeNetwor
         assert await flavour.execute(session, "SELECT") == "db-1"
 
     flavour.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("Cursor.execute", IntegrityError("simulated")), "is no name of a method, give one such as 'Cursor.execute'"),
+        ((IntegrityError("simulated"), "execute"), "'execute' is no name of a method"),
+        (("simulated",), "'simulated' cannot be raised, give an instance of an exception class first"),
+        ((IntegrityError,), "cannot be raised, give an instance"),
+    ],
+)
+def test_what_cannot_be_raised_is_refused_at_once(arguments: Any, message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=message):
+        Manager.raise_exception_on_next_method(*arguments)
+    if len(arguments) == 1:
+        with pytest.raises(AwsWrapperError, match=message):
+            Manager.raise_exception_on_next_connect(*arguments)
 
 
 def test_the_next_call_fails_once(flavour: Flavour, network: FakeNetwork, cluster: FakeCluster) -> None:
