@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -73,7 +75,13 @@ class ConnectionProviderManager:
 
     @classmethod
     def set_connection_provider(cls, provider: ConnectionProvider) -> None:
-        """Use a provider from now on."""
+        """Use a provider from now on; raises `AwsWrapperError` for an object without its methods."""
+        methods = [getattr(provider, name, None) for name in ("accepts", "lease", "release_resources")]
+        if isinstance(provider, type) or not all(map(callable, methods)):
+            raise AwsWrapperError(
+                f"set_connection_provider: {provider!r} is no provider, which has the methods accepts, lease and "
+                "release_resources. Give one such as SqlAlchemyPooledConnectionProvider(), or call reset_provider()."
+            )
         cls._provider = provider
 
     @classmethod

@@ -52,6 +52,13 @@ def pooled(flavour: Flavour) -> Iterator[SetUp]:
     manager.reset_provider()
 
 
+@pytest.mark.parametrize("wrong", [None, 5, SqlAlchemyPooledConnectionProvider], ids=repr)
+def test_what_is_no_provider_is_refused(wrong: Any) -> None:
+    for manager in (ConnectionProviderManager, AsyncConnectionProviderManager):
+        with pytest.raises(AwsWrapperError, match="is no provider, which has the methods accepts, lease"):
+            manager.set_connection_provider(wrong)
+
+
 def lent(provider: PooledConnectionProvider) -> int:
     return sum(pool.in_use for _, pool in provider._pools.values())
 

@@ -56,6 +56,21 @@ def test_schema_and_role_go_over_to_the_next_host(
     flavour.run(scenario())
 
 
+@pytest.mark.parametrize("wrong", [5, [5], b"app", {"app": 1}, ["app", None]], ids=repr)
+def test_what_is_no_name_is_refused(flavour: Flavour, network: FakeNetwork, wrong: Any) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint)
+        with pytest.raises(AwsWrapperError, match="set_schema takes the name of a schema, a list of names, or None"):
+            await session.state.set_schema(session.raw, wrong)
+        with pytest.raises(AwsWrapperError, match="set_role takes the name of a role, or None"):
+            await session.state.set_role(session.raw, wrong)
+        assert repr(session.state) == "<SessionState {}>"
+
+    flavour.run(scenario())
+
+
 def test_where_nothing_was_set_nothing_is_sent(flavour: Flavour, network: FakeNetwork) -> None:
     cluster = FakeCluster(network)
     network.faults[SESSION_QUERY] = ProgrammingError("nobody asked")

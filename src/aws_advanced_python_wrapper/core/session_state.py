@@ -42,11 +42,12 @@ class SessionState:
 
     async def set_schema(self, raw: RawConnection, schema: str | Sequence[str] | None) -> None:
         """Have names without schema looked up in these schemas, one or several in order; None: in the default ones."""
-        names = (schema,) if isinstance(schema, str) else schema
-        await self._set(raw, schema=None if names is None else tuple(names))
+        await self._set(raw, schema=None if schema is None else _names(schema))
 
     async def set_role(self, raw: RawConnection, role: str | None) -> None:
         """Act with the rights of another role; None: of the one that the session began with."""
+        if role is not None and not isinstance(role, str):
+            raise AwsWrapperError(f"set_role takes the name of a role, or None, and not {role!r}.")
         await self._set(raw, role=role)
 
     async def _set(self, raw: RawConnection, **changes: Sequence[str] | str | None) -> None:
@@ -93,3 +94,10 @@ class SessionState:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {dict(self._server)}>"
+
+
+def _names(schema: str | Sequence[str]) -> tuple[str, ...]:
+    names = (schema,) if isinstance(schema, str) else schema
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise AwsWrapperError(f"set_schema takes the name of a schema, a list of names, or None, and not {schema!r}.")
+    return tuple(names)
