@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import (
-    AwsWrapperConnection,
     FailoverSuccessError,
     TransactionResolutionUnknownError,
     release_resources,
 )
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
-from aws_advanced_python_wrapper.core.io import BlockingIo, Event, run
 from cluster.faults import CASES, TABLE, Case, done
-from cluster.support import PATIENCE, WHO, Background, eventually, fresh_table, true_writer
+from cluster.playing import play_in_tasks, play_in_threads
+from cluster.support import PATIENCE, WHO, eventually, fresh_table, true_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
+    from aws_advanced_python_wrapper.core.io import Event
     from aws_advanced_python_wrapper.local import LocalCluster
 
 pytestmark = pytest.mark.timeout(200)
@@ -52,6 +48,10 @@ class Scene:
         self.host = ""
         self._cut = event
         self._met = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**SETTINGS, "autocommit": self.case.autocommit}
 
     def cut(self) -> None:
         self._cut.set()
@@ -91,36 +91,6 @@ class Scene:
         assert await self._cut.wait(PATIENCE)
 
 
-def play_in_threads(cluster: LocalCluster, direct: Callable[[list[Scene]], None]) -> list[Scene]:
-    scenes = [Scene(case, BlockingIo().event()) for case in CASES]
-
-    def play(scene: Scene) -> None:
-        settings = {**SETTINGS, "autocommit": scene.case.autocommit}
-        connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), **settings)
-        run(scene.play(connection))
-
-    threads = [Background(play, scene) for scene in scenes]
-    direct(scenes)
-    for thread in threads:
-        thread.result()
-    return scenes
-
-
-def play_in_tasks(cluster: LocalCluster, direct: Callable[[list[Scene]], None]) -> list[Scene]:
-    async def play_all() -> list[Scene]:
-        scenes = [Scene(case, AsyncioIo().event()) for case in CASES]
-        directing = asyncio.get_running_loop().run_in_executor(None, direct, scenes)
-        await asyncio.gather(directing, *(asyncio.wait_for(play(scene), 2 * PATIENCE) for scene in scenes))
-        return scenes
-
-    def play(scene: Scene) -> Coroutine[Any, Any, None]:
-        settings = {**SETTINGS, "autocommit": scene.case.autocommit}
-        target = psycopg.AsyncConnection.connect
-        return scene.play(AsyncAwsWrapperConnection.connect(target, cluster.conninfo(), **settings))
-
-    return asyncio.run(play_all())
-
-
 def killed(cluster: LocalCluster) -> None:
     cluster.failover(kind="crash")
 
@@ -144,7 +114,7 @@ def demoted(cluster: LocalCluster) -> None:
 def test_every_method_ends_with_an_outcome_and_goes_on_at_the_writer(
     prepared_cluster: LocalCluster,
     fault: Callable[[LocalCluster], None],
-    play: Callable[[LocalCluster, Callable[[list[Scene]], None]], list[Scene]],
+    play: Callable[..., list[Scene]],
     record_matrix: Callable[[str, str, str], None],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -161,7 +131,7 @@ def test_every_method_ends_with_an_outcome_and_goes_on_at_the_writer(
         eventually(lambda: sum(scene.is_in_the_middle() for scene in scenes) == len(scenes))
         fault(cluster)
 
-    scenes = play(cluster, direct)
+    scenes = play(cluster, CASES, Scene, direct)
     for scene in scenes:
         record_matrix(scene.case.name, f"{fault.__name__} {request.node.callspec.id.split('-')[-1]}", scene.outcome)
     expected = {case.name: "unknown" if case.unknown else "success" for case in CASES}

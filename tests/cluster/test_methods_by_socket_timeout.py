@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, release_resources
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
-from aws_advanced_python_wrapper.core.io import BlockingIo, Event, run
+from aws_advanced_python_wrapper import release_resources
 from cluster.faults import CASES, TABLE, Case, done
-from cluster.support import PATIENCE, Background, eventually, fresh_table
+from cluster.playing import play_in_tasks, play_in_threads
+from cluster.support import PATIENCE, eventually, fresh_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
+    from aws_advanced_python_wrapper.core.io import Event
     from aws_advanced_python_wrapper.local import LocalCluster
 
 pytestmark = pytest.mark.timeout(200)
@@ -43,6 +41,10 @@ class Scene:
         self.ready = False
         self.outcome = ""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"plugins": "none", "socket_timeout": SOCKET_TIMEOUT, "autocommit": self.case.autocommit}
+
     async def play(self, connecting: Any) -> None:
         connection = await done(connecting)
         try:
@@ -58,43 +60,11 @@ class Scene:
         assert await self.cut.wait(PATIENCE)
 
 
-def settings(case: Case) -> dict[str, Any]:
-    return {"plugins": "none", "socket_timeout": SOCKET_TIMEOUT, "autocommit": case.autocommit}
-
-
-def play_in_threads(cluster: LocalCluster, direct: Callable[[list[Scene]], None]) -> list[Scene]:
-    scenes = [Scene(case, BlockingIo().event()) for case in LIMITED]
-
-    def play(scene: Scene) -> None:
-        target = psycopg.Connection.connect
-        run(scene.play(AwsWrapperConnection.connect(target, cluster.conninfo(), **settings(scene.case))))
-
-    threads = [Background(play, scene) for scene in scenes]
-    direct(scenes)
-    for thread in threads:
-        thread.result()
-    return scenes
-
-
-def play_in_tasks(cluster: LocalCluster, direct: Callable[[list[Scene]], None]) -> list[Scene]:
-    async def play_all() -> list[Scene]:
-        scenes = [Scene(case, AsyncioIo().event()) for case in LIMITED]
-        directing = asyncio.get_running_loop().run_in_executor(None, direct, scenes)
-        await asyncio.gather(directing, *(asyncio.wait_for(play(scene), 2 * PATIENCE) for scene in scenes))
-        return scenes
-
-    def play(scene: Scene) -> Coroutine[Any, Any, None]:
-        target = psycopg.AsyncConnection.connect
-        return scene.play(AsyncAwsWrapperConnection.connect(target, cluster.conninfo(), **settings(scene.case)))
-
-    return asyncio.run(play_all())
-
-
 @pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")  # cursors of lost connections
 @pytest.mark.parametrize("play", [play_in_threads, play_in_tasks], ids=["blocking", "asyncio"])
 def test_every_method_ends_by_a_timeout_when_the_server_is_silent(
     lonely: LocalCluster,
-    play: Callable[[LocalCluster, Callable[[list[Scene]], None]], list[Scene]],
+    play: Callable[..., list[Scene]],
     record_matrix: Callable[[str, str, str], None],
     request: pytest.FixtureRequest,
 ) -> None:
@@ -108,7 +78,7 @@ def test_every_method_ends_by_a_timeout_when_the_server_is_silent(
         for scene in scenes:
             scene.cut.set()
 
-    scenes = play(lonely, direct)
+    scenes = play(lonely, LIMITED, Scene, direct)
     lonely.writer.proxy.resume()
     flavour = request.node.callspec.id
     for scene in scenes:
