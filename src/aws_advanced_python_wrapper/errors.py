@@ -157,3 +157,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _is_drivers_own(error: BaseException) -> bool:
     """Tell a driver's exception by the base class PEP 249 prescribes: no driver is imported here."""
     return not isinstance(error, Error) and any(base.__name__ == "Error" for base in type(error).__mro__)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the advice and the context that drivers add in further lines."""
+    return str(error).strip().partition("\n")[0]

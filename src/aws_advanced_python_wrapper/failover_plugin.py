@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Failure, Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
-from aws_advanced_python_wrapper.core.search_log import SearchLog, first_line
+from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import host_choice
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.deadline import Deadline
@@ -27,6 +27,7 @@ from aws_advanced_python_wrapper.errors import (
     FailoverFailedError,
     FailoverSuccessError,
     TransactionResolutionUnknownError,
+    first_line,
 )
 from aws_advanced_python_wrapper.parameters.failover import (
     ENABLE_CONNECT_FAILOVER,

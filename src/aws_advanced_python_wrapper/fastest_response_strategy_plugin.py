@@ -5,13 +5,11 @@ The plugin only says that its connection wants them to be known. The threads tha
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.core.observation import BackgroundCredentials
+from aws_advanced_python_wrapper.core.io import run
+from aws_advanced_python_wrapper.core.observation import BackgroundConnection, BackgroundCredentials
 from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
-from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.catalogue import RESPONSE_MEASUREMENT
 from aws_advanced_python_wrapper.parameters.host_selection import RESPONSE_MEASUREMENT_INTERVAL_MS
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.core.opened import Opened
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
 
 # Seconds, unless the user says otherwise with frt-connect_timeout.
 _CONNECT_TIMEOUT = 10
@@ -62,20 +59,9 @@ class WantingConnection(BackgroundCredentials):
         return HostPinger(self._adapter, self.open(host), self._timeout)
 
 
-class HostPinger:
-    """A blocking connection to one host, used by one thread."""
-
-    def __init__(self, adapter: DriverAdapter, raw: RawConnection, timeout: float) -> None:
-        self._adapter = adapter
-        self._raw = raw
-        self._ask = partial(adapter.query, BlockingIo(), raw, "SELECT 1")
-        self._timeout = timeout
+class HostPinger(BackgroundConnection):
+    """A connection over which a host is measured."""
 
     def ping(self) -> None:
         """Make one round trip to the server."""
-        run(self._ask(deadline=Deadline.after(self._timeout)))
-
-    def close(self) -> None:
-        """End the connection without waiting for the host."""
-        self._adapter.abort(self._raw)
-        self._raw.close()
+        run(self._asking()("SELECT 1"))

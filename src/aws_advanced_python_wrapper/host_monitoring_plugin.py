@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.health import WATCHERS
 from aws_advanced_python_wrapper.cluster.silence import Patience
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.core.observation import background_settings
 from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.catalogue import HOST_MONITORING
@@ -78,12 +79,7 @@ class WatchedConnection:
     def open_probe(self) -> HostProbe:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
         adapter = self._adapter
-        settings = self._settings.for_monitoring(
-            HOST_MONITORING,
-            without=adapter.session_parameters,
-            **adapter.neutral_parameters,
-            **{SOCKET_TIMEOUT.name: None},  # the user's own says how long statements may take
-        )
+        settings = background_settings(self._settings, adapter, HOST_MONITORING)
         return HostProbe(adapter.probe(settings, self._host.host, self.peer), settings[SOCKET_TIMEOUT] or math.inf)
 
     def keep_alive(self) -> None:

@@ -7,6 +7,8 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
+from aws_advanced_python_wrapper.errors import first_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -124,7 +126,7 @@ class HostThreads(ABC):
 
     def _note_reason(self, address: str, error: Exception) -> str | None:
         """Remember why a host does not answer; returns the reason if it is another one than before."""
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         with self._changed:
             before, self._reasons[address] = self._reasons.get(address), reason
         return None if reason == before else reason

@@ -13,10 +13,9 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS, Cluster
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, InstancePattern, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
-from aws_advanced_python_wrapper.core.search_log import first_line
 from aws_advanced_python_wrapper.database.detection import any_server, detect, named
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
-from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.errors import AwsWrapperError, first_line
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC, WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC
 from aws_advanced_python_wrapper.parameters.topology import (

@@ -1,11 +1,11 @@
-"""The monitor's own connections: opened with a session's settings, asked who they lead to."""
+"""The driver's own connections: opened with a session's settings, and asked in background threads."""
 
 from __future__ import annotations
 
 import math
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.background import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
@@ -17,15 +17,25 @@ from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIME
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.cluster.topology import Observation
-    from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
+    from aws_advanced_python_wrapper.database.dialect import Dialect
+    from aws_advanced_python_wrapper.driver.adapter import Rows
     from aws_advanced_python_wrapper.properties import Settings
 
 # Seconds. A monitor that waits for a frozen host learns nothing, so its connections give up early, unless the user says
 # otherwise with topology-monitoring-connect_timeout.
 _CONNECT_TIMEOUT = 5
+
+
+def background_settings(settings: Settings, adapter: DriverAdapter, purpose: str, **defaults: Any) -> Settings:
+    """Return a user's settings for the driver's own connections, without what shapes the user's own sessions."""
+    # The socket_timeout of the user's own connections, whose statements may take long, says nothing about these.
+    defaults = {**adapter.neutral_parameters, SOCKET_TIMEOUT.name: None, **defaults}
+    return settings.for_monitoring(purpose, without=adapter.session_parameters, **defaults)
 
 
 class BackgroundCredentials:
@@ -36,10 +46,7 @@ class BackgroundCredentials:
     ) -> None:
         self._adapter = adapter
         self._dialect = dialect
-        # The socket_timeout of the user's own connections, whose statements may take long, says nothing about these.
-        limits = {"connect_timeout": connect_timeout, SOCKET_TIMEOUT.name: None}
-        defaults = {**adapter.neutral_parameters, **limits}
-        self._settings = settings.for_monitoring(purpose, without=adapter.session_parameters, **defaults)
+        self._settings = background_settings(settings, adapter, purpose, connect_timeout=connect_timeout)
         self._timeout = min(self._settings[AUXILIARY_QUERY_TIMEOUT_SEC], self._settings[SOCKET_TIMEOUT] or math.inf)
         # Compared, never shown: equal for settings that open the same connection.
         self.key = repr(sorted(self._settings.driver.items()))
@@ -67,33 +74,42 @@ class MonitorCredentials(BackgroundCredentials):
 
     def observe(self, host: HostInfo) -> HostObserver:
         """Open a connection to a host, as `open` does, that is asked who it leads to."""
-        return HostObserver(self._adapter, self.open(host), self._cluster, self._timeout)
+        return HostObserver(self._adapter, self.open(host), self._timeout, self._cluster)
 
 
-class HostObserver:
+class BackgroundConnection:
     """A blocking connection to one host, used by one thread."""
 
-    def __init__(self, adapter: DriverAdapter, raw: RawConnection, cluster: Cluster, timeout: float) -> None:
+    def __init__(self, adapter: DriverAdapter, raw: RawConnection, timeout: float) -> None:
         self._adapter = adapter
         self._raw = raw
-        self._cluster = cluster
         self._timeout = timeout
+
+    def _asking(self) -> Callable[[str], Coroutine[Any, Any, Rows]]:
+        """Return what runs queries; the time for all of them begins now."""
+        return partial(self._adapter.query, BlockingIo(), self._raw, deadline=Deadline.after(self._timeout))
+
+    def close(self) -> None:
+        """End the connection without waiting for the host."""
+        self._adapter.abort(self._raw)
+        self._raw.close()
+
+
+class HostObserver(BackgroundConnection):
+    """A connection of the monitor's."""
+
+    def __init__(self, adapter: DriverAdapter, raw: RawConnection, timeout: float, cluster: Cluster) -> None:
+        super().__init__(adapter, raw, timeout)
+        self._cluster = cluster
 
     def observe(self) -> Observation:
         """Ask the host who it is and what it knows of the others."""
         return run(self._observe())
 
     async def _observe(self) -> Observation:
-        deadline = Deadline.after(self._timeout)
-        ask: Ask = partial(self._adapter.query, BlockingIo(), self._raw, deadline=deadline)
-        at = time.monotonic()
+        at, ask = time.monotonic(), self._asking()
         me = await self._cluster.dialect.identify(ask)
         if me.host_id is None:
             raise LookupError("the host does not find itself in its own table of the cluster")
         members = await self._cluster.dialect.members(ask)
         return self._cluster.observation(me.host_id, me.role, members, at)
-
-    def close(self) -> None:
-        """End the connection without waiting for the host."""
-        self._adapter.abort(self._raw)
-        self._raw.close()

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.host import HostRole
+from aws_advanced_python_wrapper.errors import first_line
 
 if TYPE_CHECKING:
     import logging
@@ -58,11 +59,6 @@ class SearchLog:
             self._logger.debug("%s", event)
         else:
             self._logger.debug("%s; took %.3f s", event, time.monotonic() - began)
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, without the advice and the context that drivers add in further lines."""
-    return str(error).strip().partition("\n")[0]
 
 
 def _last_cause(reason: str) -> str:

@@ -200,7 +200,7 @@ class Session(SessionCalls, SessionConnections):
         self.join_cluster()
         if not self.closed:
             for plugin in self._following:
-                plugin.connected(Opened(self.raw, self.host))
+                plugin.connected(self.current)
 
     def join_cluster(self) -> None:
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
