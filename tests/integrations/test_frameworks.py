@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError
+from cluster.support import administrate
 from support.pages import runnable, the_example
 
 if TYPE_CHECKING:
@@ -29,10 +30,34 @@ def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
 
 
 @pytest.fixture
+def reading(cluster: LocalCluster) -> Iterator[dict[str, Any]]:
+    """Return what the example of read/write splitting leaves behind, its two engines among it."""
+    administrate(cluster, "CREATE TABLE IF NOT EXISTS orders (number int PRIMARY KEY)", "TRUNCATE orders")
+    administrate(cluster, "GRANT ALL ON orders TO PUBLIC")
+    names: dict[str, Any] = {}
+    exec(runnable(the_example("postgresql_readonly"), cluster), names)  # noqa: S102 - our own page
+    yield names
+    names["engine"].dispose()
+
+
+def test_one_engine_of_sqlalchemys_reads_on_readers_and_writes_on_the_writer(
+    cluster: LocalCluster, reading: dict[str, Any]
+) -> None:
+    from sqlalchemy.orm import Session
+
+    for _ in range(3):
+        with reading["engine"].connect() as connection:
+            assert connection.exec_driver_sql(WHO).scalar() == cluster.writer.name
+        with Session(reading["reading_engine"]) as session:
+            assert session.connection().exec_driver_sql(WHO).scalar() != cluster.writer.name
+    assert reading["engine"].pool.checkedin() == 1
+
+
+@pytest.fixture
 def engine(cluster: LocalCluster) -> Iterator[Any]:
     """Return the engine of the example."""
     names: dict[str, Any] = {}
-    exec(runnable(the_example("create_engine("), cluster), names)  # noqa: S102 - our own page
+    exec(runnable(the_example("pool_pre_ping=True)"), cluster), names)  # noqa: S102 - our own page
     yield names["engine"]
     names["engine"].dispose()
 
