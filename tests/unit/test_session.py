@@ -402,6 +402,25 @@ def test_plugins_hear_of_the_connection_again_once_the_background_threads_have_e
     flavour.run(scenario())
 
 
+def test_plugins_hear_of_the_connection_as_it_was_opened(flavour: Flavour, network: FakeNetwork) -> None:
+    heard = []
+
+    class Listening(Plugin):
+        code = "listening"
+
+        def connected(self, opened: Opened) -> None:
+            heard.append(opened)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, FakeCluster(network).writer_endpoint, [Listening])
+        CLUSTERS.clear()
+        await flavour.execute(session, "SELECT")
+        assert [opened is session.current for opened in heard] == [True, True]
+        session.release()
+
+    flavour.run(scenario())
+
+
 @pytest.mark.parametrize("plugins", [(), (Timer,), (Outer,), ("failover",), ("failover", Outer)])
 @pytest.mark.parametrize(
     "fault", [IntegrityError("duplicate key"), ValueError("no driver's error"), LoginError("denied")], ids=repr
