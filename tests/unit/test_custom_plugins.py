@@ -216,3 +216,20 @@ def test_a_plugin_may_choose_the_host_and_replace_the_connection(
         assert await flavour.execute(session, "SELECT") == "db-2"
 
     flavour.run(scenario())
+
+
+class Forgetful(Plugin):
+    """Has no `return` where one belongs."""
+
+    code = "forgetful"
+
+    async def connect(self, host: HostInfo, proceed: ConnectNext) -> Opened:  # type: ignore[return]
+        await proceed(host)
+
+
+def test_a_connect_that_returns_nothing_is_told(flavour: Flavour, network: FakeNetwork, cluster: FakeCluster) -> None:
+    async def scenario() -> None:
+        with pytest.raises(AwsWrapperError, match="connect of one of Forgetful has returned None: return what 'await"):
+            await flavour.connected(network, cluster.writer_endpoint, [Forgetful])
+
+    flavour.run(scenario())

@@ -161,6 +161,12 @@ def test_what_is_no_plugin_is_refused(wrong: Any) -> None:
         plugin_classes([wrong], sort=True)
 
 
+@pytest.mark.parametrize("code", ["", " ", "none", "one,two", " padded", None, 5], ids=repr)
+def test_a_code_that_could_not_stand_in_a_list_is_refused(code: Any) -> None:
+    with pytest.raises(AwsWrapperError, match="is no code for a plugin, give a word such as 'my_plugin'"):
+        register_plugin(code, Early)
+
+
 class Nameless(Plugin):
     pass
 
@@ -218,9 +224,21 @@ class Listless(BlockingPlugin):
         pass
 
 
+class NeedsText(Plugin):
+    code = "needs_text"
+    needs = "failover"  # type: ignore[assignment]
+
+
+class ExcludesList(BlockingPlugin):
+    code = "excludes_list"
+    excludes = ["failover"]  # type: ignore[assignment]  # noqa: RUF012
+
+
 @pytest.mark.parametrize(
     ("plugin", "message"),
     [
+        (NeedsText, r'NeedsText.needs must be a set of plugin codes, as in frozenset\({"failover"}\)'),
+        (ExcludesList, "ExcludesList.excludes must be a set of plugin codes"),
         (OtherArguments, r"OtherArguments.execute must take \(function, proceed, \*args, \*\*kwargs\): too many"),
         (OtherName, r"OtherName.connect must take \(host, proceed\): missing a required argument: 'further'"),
         (Listless, r"Listless.on_error must take \(failure\): too many positional arguments"),

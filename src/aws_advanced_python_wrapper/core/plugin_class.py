@@ -41,12 +41,19 @@ def _check(plugin_class: type[Plugin | BlockingPlugin]) -> None:
     name = plugin_class.__name__
     if not isinstance(getattr(plugin_class, "code", None), str):
         raise AwsWrapperError(f'plugins: {name} has no code: name it in the class, as in code = "my_plugin"')
+    for attribute in ("excludes", "needs", "covers"):
+        _check_codes(f"{name}.{attribute}", getattr(plugin_class, attribute))
     base = Plugin if issubclass(plugin_class, Plugin) else BlockingPlugin
     for hook in (*_MAY_WAIT, *_NEVER_WAIT):
         method, model = getattr(plugin_class, hook), getattr(base, hook)
         if method is not model:
             _check_kind(f"{name}.{hook}", method, model)
             _check_arguments(f"{name}.{hook}", method, model)
+
+
+def _check_codes(name: str, codes: object) -> None:
+    if not isinstance(codes, (set, frozenset)) or not all(isinstance(code, str) for code in codes):
+        raise AwsWrapperError(f'plugins: {name} must be a set of plugin codes, as in frozenset({{"failover"}})')
 
 
 def _check_kind(name: str, method: Callable[..., Any], model: Callable[..., Any]) -> None:

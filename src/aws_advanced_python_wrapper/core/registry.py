@@ -56,9 +56,16 @@ def register_plugin(code: str, plugin_class: type[Plugin | BlockingPlugin]) -> N
     """Make a plugin class known to this process under a code, before built-in ones of the same code.
 
     Raises:
-        AwsWrapperError: it is no plugin class, has no `code` of its own, or a hook of the wrong kind.
+        AwsWrapperError: it is no plugin class, has no `code` of its own, or a hook of the wrong kind; or the code could
+            not stand in `plugins`.
     """
+    _check_code(code)
     _registered[code] = checked(plugin_class)
+
+
+def _check_code(code: object) -> None:
+    if not isinstance(code, str) or code in ("", _NONE) or code != code.strip() or "," in code:
+        raise AwsWrapperError(f"register_plugin: {code!r} is no code for a plugin, give a word such as 'my_plugin'")
 
 
 def plugin_classes(requested: Sequence[str | type[Plugin | BlockingPlugin]], *, sort: bool) -> list[type[Plugin]]:

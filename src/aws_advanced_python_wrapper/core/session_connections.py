@@ -13,10 +13,13 @@ from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Plugin, overrides
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.core.identification import Locator
@@ -53,7 +56,7 @@ class SessionConnections:
         for plugin in reversed(chain):
             if overrides(plugin, "connect"):
                 proceed = partial(plugin.connect, proceed=proceed)
-        return await proceed(host)
+        return _returned(await proceed(host), chain)
 
     async def _open_raw(self, host: HostInfo, deadline: Deadline) -> Opened:
         settings = self.settings
@@ -110,3 +113,12 @@ class SessionConnections:
         finally:
             if opened.lease is not None:
                 opened.lease.invalidate()
+
+
+def _returned(found: object, chain: Sequence[Plugin]) -> Opened:
+    if not isinstance(found, Opened):
+        names = ", ".join(type(plugin).__name__ for plugin in chain if overrides(plugin, "connect"))
+        raise AwsWrapperError(
+            f"plugins: connect of one of {names} has returned {found!r}: return what 'await proceed(host)' returns"
+        )
+    return found
