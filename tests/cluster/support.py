@@ -44,6 +44,11 @@ def value(connection: Any, query: str, *parameters: Any) -> Any:
         return cursor.execute(query, parameters or None).fetchone()[0]
 
 
+def pattern(cluster: LocalCluster) -> str:
+    """Return the `cluster_instance_host_pattern` of a cluster."""
+    return f"?.{cluster.settings.names().domain}"
+
+
 def at_server(cluster: LocalCluster, instance: str, query: str) -> Any:
     """Ask a server itself, past the driver and the proxy."""
     with cluster.connect_directly(instance) as direct:

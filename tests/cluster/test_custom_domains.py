@@ -12,7 +12,7 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
 from cluster.relay import Relay
-from cluster.support import WHO, assert_on_true_writer, at_server, driver_threads, value
+from cluster.support import WHO, assert_on_true_writer, at_server, driver_threads, pattern, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,10 +28,6 @@ DOMAIN = "db.example.com"
 def namesake(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
     """Return a cluster whose instances have the names of the other's, in another account's domain."""
     return local_cluster_factory(instances=2)
-
-
-def pattern(cluster: LocalCluster) -> str:
-    return f"?.{cluster.settings.names().domain}"
 
 
 def fail_over(cluster: LocalCluster, connection: AwsWrapperConnection) -> None:

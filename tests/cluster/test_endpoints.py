@@ -9,17 +9,13 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
-from cluster.support import WHO, Background, assert_on_true_writer, value
+from cluster.support import WHO, Background, assert_on_true_writer, pattern, value
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local import LocalCluster
     from aws_advanced_python_wrapper.local.instance import Instance
     from cluster.support import Connect
-
-
-def pattern(cluster: LocalCluster) -> str:
-    return f"?.{cluster.settings.names().domain}"
 
 
 def fail_over(cluster: LocalCluster, connection: AwsWrapperConnection) -> None:

@@ -32,7 +32,7 @@ from aws_advanced_python_wrapper.plugin import ConnectNext, Opened, Phase, Plugi
 from aws_advanced_python_wrapper.properties import Settings
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
 from cluster.relay import Relay
-from cluster.support import WHO, Background, assert_on_true_writer, at_server, eventually, fresh_table, value
+from cluster.support import WHO, Background, assert_on_true_writer, at_server, eventually, fresh_table, pattern, value
 from support import user_guide
 from support.scripted_server import ScriptedServer
 
@@ -212,10 +212,6 @@ def test_a_host_that_tells_nothing_needs_a_pattern(cluster: LocalCluster, connec
     release_resources()
     with pytest.raises(AwsWrapperError, match=r"Set cluster_instance_host_pattern .* '\?\.c1x2y3z4abcd"):
         connect(cluster, cluster.writer.address)
-
-
-def pattern(cluster: LocalCluster) -> str:
-    return f"?.{cluster.settings.names().domain}"
 
 
 @honours("transfer_session_state_on_switch")

@@ -397,7 +397,9 @@ def test_a_cluster_that_is_lost_for_good_is_asked_ever_less(cluster: Cluster) ->
         eventually(lambda: cluster.questions.total() > 0)
 
 
-def test_a_process_without_room_for_threads_goes_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_room_for_threads_goes_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def no_room(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread", thread)
 
@@ -405,6 +407,7 @@ def test_a_process_without_room_for_threads_goes_on(cluster: Cluster, monkeypatc
         patch.setattr(threading.Thread, "start", no_room)
         cluster.monitor.start()
         assert cluster.monitor.threads == ()
+    assert "no thread can be started for the topology of a" in caplog.text
     cluster.monitor.start()
     eventually(lambda: cluster.questions["a"] > 0)
 
