@@ -214,7 +214,7 @@ class _Url(_Text):
         raw = self.take_until(stops)
         for escape in _PERCENT.finditer(raw):
             if escape["code"] in (None, "00"):
-                self.fail("two hexadecimal digits, not 00, after '%' (write %25 for '%')", start + escape.start())
+                self.fail("two hexadecimal digits other than 00 after '%' (write %25 for '%')", start + escape.start())
         try:
             return unquote(raw, errors="strict")
         except UnicodeDecodeError:

@@ -610,6 +610,24 @@ def test_what_is_closed_in_another_loop_does_not_go_back(network: FakeNetwork) -
         AsyncConnectionProviderManager.reset_provider()
 
 
+def test_a_configurator_that_returns_no_options_is_told(flavour: Flavour, network: FakeNetwork, pooled: SetUp) -> None:
+    cluster = FakeCluster(network)
+    pooled(pool_configurator=lambda _host, _props: None)
+
+    async def scenario() -> None:
+        with pytest.raises(AwsWrapperError, match="pool_configurator: it has returned None, and not a dictionary"):
+            await flavour.connected(network, cluster[1].name)
+
+    flavour.run(scenario())
+
+
+@pytest.mark.parametrize("name", ["pool_configurator", "pool_mapping", "accept_url_func"])
+def test_what_is_no_function_is_refused(name: str) -> None:
+    wrong: dict[str, Any] = {name: 5}
+    with pytest.raises(AwsWrapperError, match=f"{name}: 5 is no function, give one that takes"):
+        SqlAlchemyPooledConnectionProvider(**wrong)
+
+
 def test_options_that_a_pool_does_not_have_are_refused(flavour: Flavour, network: FakeNetwork, pooled: SetUp) -> None:
     cluster = FakeCluster(network)
     pooled(pool_configurator=lambda _host, _props: {"pool_sice": 3})

@@ -85,7 +85,7 @@ class ConnectionTracker:
     def _end(self, connections: Iterable[TrackedConnection]) -> None:
         ended = sum(map(self._end_one, connections))
         if ended:
-            logger.debug("the writer is %s now: ended %d connections to the one before", self._writer, ended)
+            logger.debug("the writer is %s now: connections to the one before that were ended: %d", self._writer, ended)
 
     def _end_one(self, connection: TrackedConnection) -> bool:
         writer = self._verified_writer()  # of this moment: meanwhile there may be yet another one

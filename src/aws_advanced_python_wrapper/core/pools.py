@@ -7,13 +7,14 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, analyse
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
 
@@ -49,6 +50,17 @@ class Pool(Protocol):
         ...
 
 
+def _check_function(name: str, found: object) -> None:
+    if found is not None and not callable(found):
+        raise AwsWrapperError(f"{name}: {found!r} is no function, give one that takes (host, props).")
+
+
+def _dictionary(found: object) -> dict[str, Any]:
+    if not isinstance(found, Mapping):
+        raise AwsWrapperError(f"pool_configurator: it has returned {found!r}, and not a dictionary of options.")
+    return dict(found)
+
+
 class PooledConnectionProvider(ABC):
     """The map of the pools. Pools that nobody has used for a while are disposed of when another lease is asked for.
 
@@ -69,6 +81,9 @@ class PooledConnectionProvider(ABC):
         pool_expiration_check_ns: int = -1,
         pool_cleanup_interval_ns: int = -1,
     ) -> None:
+        _check_function("pool_configurator", pool_configurator)
+        _check_function("pool_mapping", pool_mapping)
+        _check_function("accept_url_func", accept_url_func)
         self._configurator = pool_configurator
         self._mapping = pool_mapping
         self._accept = accept_url_func
@@ -137,7 +152,7 @@ class PooledConnectionProvider(ABC):
             return self._pools.setdefault(place, (key, new))[1]
 
     def _options(self, host: HostInfo, props: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(self._configurator(host, dict(props))) if self._configurator else {}
+        return _dictionary(self._configurator(host, dict(props))) if self._configurator else {}
 
     def _extra_key(self, host: HostInfo, props: Mapping[str, Any]) -> str:
         if self._mapping is not None:

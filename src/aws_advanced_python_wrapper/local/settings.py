@@ -92,8 +92,10 @@ class Settings:
             raise LocalClusterError(f"deployment={self.deployment!r}: choose {', '.join(get_args(Deployment))}")
         if self.instances != (size := _SIZES.get(self.deployment, self.instances)):
             raise LocalClusterError(f"instances={self.instances}: deployment {self.deployment!r} has {size}, always")
-        if not 1 <= self.instances <= MOST_INSTANCES:
-            raise LocalClusterError(f"instances={self.instances}: a cluster has 1 to {MOST_INSTANCES} instances")
+        if not is_whole(self.instances, 1, MOST_INSTANCES):
+            raise LocalClusterError(f"instances={self.instances!r}: a cluster has 1 to {MOST_INSTANCES} instances")
+        if self.port is not None and not is_whole(self.port, 1, 65535):
+            raise LocalClusterError(f"port={self.port!r}: give a whole number from 1 up to 65535, or leave it out")
         if self.tls not in ("allow", "require", "off"):
             raise LocalClusterError(f"tls={self.tls!r}: choose 'allow', 'require' or 'off'")
         for what in ("user", "password", "database"):
@@ -136,6 +138,11 @@ class Settings:
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
         """Undo `to_json`."""
         return cls(**{**values, "delays": Delays(**values["delays"])})
+
+
+def is_whole(value: object, least: int, most: int) -> bool:
+    """Tell whether a value is a whole number within bounds."""
+    return isinstance(value, int) and least <= value <= most
 
 
 def check_word(what: str, value: str) -> None:
