@@ -84,7 +84,7 @@ MALFORMED = {
     r"password='secret\'": "closes the one at position 10",
     "postgresql://me:secret%4@db": "position 23: expected two hexadecimal digits",
     "postgresql://me:secret%zz@db": "position 23: expected two hexadecimal digits",
-    "postgresql://me:secret%00@db": "not 00",
+    "postgresql://me:secret%00@db": "other than 00",
     "postgresql://me:secret@[::1": "position 24: expected an IPv6 address",
     "postgresql://[]": "position 14: expected an IPv6 address",
     "postgresql://[::1]x": "position 19: expected ':', '/'",
