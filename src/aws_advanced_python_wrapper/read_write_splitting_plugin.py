@@ -152,7 +152,8 @@ class ReadWriteSplittingPlugin(Plugin):
         try:
             left = await session.exchange(opened, f"the session has moved from {old} to {new}")
         except BaseException:
-            await session.discard(opened)
+            if session.current is not opened:  # else it is the session's already
+                await session.discard(opened)
             raise
         if left.lease is None:
             session.put_aside(left)

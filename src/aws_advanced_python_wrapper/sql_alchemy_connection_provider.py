@@ -113,8 +113,8 @@ class SqlAlchemyLease:
         self.notes: dict[str, Any] = proxied.record_info if proxied.record_info is not None else {}
         self._pool = pool
         self._queue = queue
-        self._proxied: PoolProxiedConnection | None = proxied
         self._process = os.getpid()
+        self._proxied: PoolProxiedConnection | None = proxied
 
     @property
     def inherited(self) -> bool:

@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import run
+from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, ReadWriteSplittingError
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
 from aws_advanced_python_wrapper.testing import (
@@ -542,6 +543,35 @@ def test_a_move_that_is_cancelled_leaves_nothing_open(network: FakeNetwork, step
 
     asyncio.run(scenario())
     assert [connection for connection in network.opened_by("program") if not connection.closed] == []
+
+
+class Interruption(BaseException):
+    """What a signal handler raises."""
+
+
+class InterruptedAtReaders(Plugin):
+    """Interrupted as soon as the session works on a reader."""
+
+    code = "interrupted"
+
+    def connected(self, opened: Opened) -> None:
+        if opened.host.role is HostRole.READER:
+            raise Interruption
+
+
+def test_a_move_that_is_interrupted_at_its_end_loses_no_connection(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, [*SPLITTING, InterruptedAtReaders])
+        with pytest.raises(Interruption):
+            await session.route(True)
+        assert await flavour.execute(session, "SELECT") == "db-2"
+        await session.route(False)
+        assert await flavour.execute(session, "INSERT") == "db-1"
+        await session.end()
+
+    flavour.run(scenario())
 
 
 def test_moving_goes_on_after_the_background_threads_have_ended(flavour: Flavour, network: FakeNetwork) -> None:
