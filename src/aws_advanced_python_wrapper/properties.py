@@ -18,7 +18,7 @@ from aws_advanced_python_wrapper.converters import (
 )
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, OF_BACKGROUND, PARAMETERS, PURPOSES
-from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
+from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME, PURPOSES_TO_COME
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.sources import NONE_IS_A_VALUE, Sources
@@ -176,6 +176,9 @@ class _Names:
             return name
         if name in PARAMETERS_TO_COME:
             raise AwsWrapperError(f"Parameter {written} is not supported yet, as {PARAMETERS_TO_COME[name]} is not.")
+        for prefix, what in PURPOSES_TO_COME.items():
+            if written.startswith(prefix):
+                raise AwsWrapperError(f"Parameters that begin with {prefix} are not supported yet, as {what} is not.")
         raise unknown(written, suggest(name, {*PARAMETERS, *ALIASES, *self._driver}))
 
 

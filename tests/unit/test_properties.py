@@ -13,7 +13,7 @@ from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, PURPOSE
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE, FAILOVER_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
-from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME
+from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME, PURPOSES_TO_COME
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
 
@@ -171,6 +171,16 @@ def test_a_parameter_that_is_still_to_come_is_told_and_no_other_suggested(name: 
     for given in ({"conninfo": f"{prefix}{name}=3"}, {f"{prefix}{name}": 3}):
         with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}{name} is not supported yet, as "):
             settings(**given)
+
+
+@pytest.mark.parametrize("prefix", PURPOSES_TO_COME)
+def test_a_prefix_that_is_still_to_come_is_told(prefix: str) -> None:
+    given: dict[str, Any] = {f"{prefix}connect_timeout": 3}
+    with pytest.raises(AwsWrapperError, match=f"^Parameters that begin with {prefix} are not supported yet, as "):
+        settings(**given)
+    with pytest.raises(AwsWrapperError, match="are not supported yet") as refused:
+        settings(f"{prefix}s3cr3t=3")
+    assert "s3cr3t" not in str(refused.value)
 
 
 def test_no_string_at_all_is_an_empty_one() -> None:

@@ -73,3 +73,8 @@ PARAMETERS_TO_COME: Final[Mapping[str, str]] = MappingProxyType(
     | dict.fromkeys(_TELEMETRY, "telemetry")
 )
 """Parameter -> what it is for."""
+
+PURPOSES_TO_COME: Final[Mapping[str, str]] = MappingProxyType(
+    {"limitless-router-monitor-": "the plugin limitless", "blue-green-monitoring-": "the plugin bg"}
+)
+"""Prefix of parameters for background connections -> what opens those."""
