@@ -150,6 +150,57 @@ def test_a_program_that_has_closed_its_connection_cannot_reach_the_next_ones(
     flavour.run(scenario())
 
 
+class NotedCursor:
+    """Notes that it has ended."""
+
+    def __init__(self, raw: Any, notes: list[str]) -> None:
+        self.target_cursor = raw
+        self._notes = notes
+
+    def become_stale(self, reason: str) -> None:
+        self._notes.append(reason)
+
+
+def test_cursors_have_ended_before_their_connection_is_made_ready_for_the_next_program(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FakeCluster(network)
+    pooled()
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name)
+        raw, restore, notes = session.raw, session.adapter.restore, list[str]()
+
+        def note(connection: Any, as_lent: Any) -> None:
+            notes.append("ready for the next one")
+            restore(connection, as_lent)
+
+        monkeypatch.setattr(session.adapter, "restore", note)
+        cursor = NotedCursor(raw.cursor(), notes)
+        session.add_cursor(cursor)
+        await session.end()
+        assert notes == ["its connection was closed", "ready for the next one"]
+
+    flavour.run(scenario())
+
+
+def test_a_connection_that_another_call_is_about_to_use_does_not_go_back(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network)
+    provider = pooled()
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name)
+        raw = session.raw
+        with session.noted():
+            await session.end()
+        assert raw.closed
+        assert lent(provider) == 0
+
+    flavour.run(scenario())
+
+
 def test_a_lost_connection_is_passed_over_and_so_are_those_beside_it(
     flavour: Flavour, network: FakeNetwork, pooled: SetUp
 ) -> None:

@@ -15,7 +15,8 @@ from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.core.plugin import Opened, Plugin
+from aws_advanced_python_wrapper.core.opened import Opened
+from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, ReadWriteSplittingError
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
 from aws_advanced_python_wrapper.testing import (

@@ -254,13 +254,18 @@ class Session(SessionCalls, SessionConnections):
         self.current = Opened(self.adapter.closed_twin(opened.raw), opened.host)
         self.raw = self.current.raw
         self._transaction = self.adapter.transaction_source(self.raw)
+        reason = "its connection was closed"
+        unfinished = any(not self.adapter.rows_are_local(cursor.target_cursor) for cursor in self.cursors)
         try:
-            if all(self.adapter.rows_are_local(cursor.target_cursor) for cursor in self.cursors):
-                await self.leave(opened)
-            else:  # a cursor is open at the server
+            if not unfinished:  # a cursor that is open at the server cannot end before its connection
+                self._end_cursors(reason)
+            # Nobody begins a call any more; another thread that has begun one is still using the connection.
+            if unfinished or self.running:
                 await self.discard(opened)
+            else:
+                await self.leave(opened)
         finally:
-            self._end_cursors("its connection was closed")
+            self._end_cursors(reason)
 
     def release(self) -> None:
         """Let go of plugins and cluster; the caller closes the raw connection."""
