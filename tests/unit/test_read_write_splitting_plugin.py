@@ -15,7 +15,6 @@ from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.io import run
-from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.errors import AwsWrapperError, FailoverSuccessError, ReadWriteSplittingError
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
@@ -32,6 +31,7 @@ from support.flavours import AsyncioFlavour, BlockingFlavour
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aws_advanced_python_wrapper.core.opened import Opened
     from aws_advanced_python_wrapper.core.pools import PooledConnectionProvider
     from aws_advanced_python_wrapper.core.session import Session
     from support.flavours import Flavour
