@@ -157,6 +157,8 @@ class ReadWriteSplittingPlugin(Plugin):
             raise
         if left.lease is None:
             session.put_aside(left)
+        elif session.running:  # another thread has begun a call meanwhile, perhaps on this connection
+            await session.discard(left)
         else:  # others may need it, and the pool has one at hand for the way back
             await session.leave(left)
         if session.closed:  # by another thread, which may not have seen both

@@ -506,6 +506,33 @@ def test_the_side_that_is_left_goes_back_to_its_internal_pool(
     flavour.run(scenario())
 
 
+class CalledMeanwhile(Plugin):
+    """Another thread's call begins just before the session works on a reader."""
+
+    code = "called_meanwhile"
+
+    def connected(self, opened: Opened) -> None:
+        if opened.host.role is HostRole.READER:
+            self.session.running.append(0.0)
+
+
+def test_a_side_on_which_a_call_has_begun_does_not_go_back_to_its_internal_pool(
+    flavour: Flavour, network: FakeNetwork, pools: PooledConnectionProvider
+) -> None:
+    cluster = FakeCluster(network, size=2)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster[1].name, [*SPLITTING, CalledMeanwhile])
+        writer = session.raw
+        await session.route(True)
+        assert writer.closed
+        assert sum(pool.in_use for _, pool in pools._pools.values()) == 1
+        session.running.clear()
+        await session.end()
+
+    flavour.run(scenario())
+
+
 def test_readers_that_lag_too_far_behind_do_not_serve(flavour: Flavour, network: FakeNetwork) -> None:
     cluster = FakeCluster(network, size=2)
 
