@@ -13,8 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "aws_advanced_python_wrapper"
-BROUGHT_BY_EXTRAS = {"psycopg", "rich", "trustme", "pytest"}
-NEEDS_AN_EXTRA = (f"{PACKAGE}.driver.", f"{PACKAGE}.local.", f"{PACKAGE}.psycopg", f"{PACKAGE}.aio.psycopg")
+BROUGHT_BY_EXTRAS = {"sqlalchemy", "psycopg", "rich", "trustme", "pytest"}
+NEEDS_AN_EXTRA = (
+    *(f"{PACKAGE}.driver.", f"{PACKAGE}.local.", f"{PACKAGE}.psycopg", f"{PACKAGE}.aio.psycopg"),
+    f"{PACKAGE}.sql_alchemy_connection_provider",
+)
 
 # Every module, with what kept it from being imported ("" if nothing did).
 IMPORT_ALL = """
