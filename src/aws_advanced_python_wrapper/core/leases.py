@@ -10,7 +10,6 @@ from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProvi
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ON_SWITCH, RESET_SESSION_STATE_ON_CLOSE
 
 if TYPE_CHECKING:
@@ -28,10 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Notes on a connection: the role its host had when it was opened, what it is like at the beginning of a lease, and
-# whether its waits were ever limited; whether it is to be closed since nobody knows what was set on it.
-_ROLE, _AS_LENT, _LIMITED, _ALTERED = "role", "as lent", "limited", "altered"
-
-_AS_GOOD_AS_NONE = 1e8  # s, three years
+# whether it is to be closed since nobody knows what was set on it.
+_ROLE, _AS_LENT, _ALTERED = "role", "as lent", "altered"
 
 
 class _StaleError(Exception):
@@ -122,22 +119,12 @@ async def _verified(session: Borrower, opened: Opened, deadline: Deadline) -> Op
             raise _StaleError("its server has closed it")
         if session.cluster is None:  # nothing else may be asked
             await session.ask(opened.raw, "SELECT 1", deadline)
-    _limit_waits(session, opened)
     identified = await session.identify(opened, deadline)
     role = identified.host.role
     if lease.notes.setdefault(_ROLE, role) is not role:
         raise _StaleError(f"its host was a {lease.notes[_ROLE].value} when it was opened, and is a {role.value}")
     lease.notes[_AS_LENT] = adapter.snapshot(opened.raw)
     return identified
-
-
-def _limit_waits(session: Borrower, opened: Opened) -> None:
-    """Lift the limit of a connection's last user, where this one has none; their own is set with all others."""
-    notes = opened.lease.notes if opened.lease else {}
-    if session.settings[SOCKET_TIMEOUT] is not None:
-        notes[_LIMITED] = True
-    elif notes.get(_LIMITED):
-        session.adapter.limit_waits(opened.raw, _AS_GOOD_AS_NONE, opened.host.address)
 
 
 def note_switch(session: Borrower, opened: Opened) -> None:

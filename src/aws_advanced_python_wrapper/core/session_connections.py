@@ -76,9 +76,7 @@ class SessionConnections:
 
     async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
         """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
-        limit = self.settings[SOCKET_TIMEOUT]
-        if limit is not None:
-            self.adapter.limit_waits(opened.raw, limit, opened.host.address)
+        self.adapter.limit_waits(opened.raw, self.settings[SOCKET_TIMEOUT], opened.host.address)
         if self._locator is None:
             return opened
         return replace(opened, host=await self._locator.identify(self.io, opened.raw, opened.host, deadline))

@@ -186,13 +186,15 @@ class DriverAdapter(SessionStateAccess):
         driver's `OperationalError` is raised as `QueryTimeoutError`.
         """
 
-    def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
+    def limit_waits(self, raw: RawConnection, seconds: float | None, address: str) -> None:
         """Have each wait for the server end after `seconds`: by `QueryTimeoutError`, on a connection that is lost then.
 
-        `address` is how the error calls the host. Raises `UnsupportedOperationError` where the driver cannot.
+        None lifts the limit of the connection's last user. `address` is how the error calls the host. Raises
+        `UnsupportedOperationError` where the driver cannot.
         """
-        del raw, seconds
-        raise UnsupportedOperationError(f"socket_timeout for {address}: {self.code} has no such limit. Leave it out.")
+        del raw
+        if seconds is not None:
+            raise UnsupportedOperationError(f"socket_timeout for {address}: {self.code} has none. Leave it out.")
 
     @abstractmethod
     def abort(self, raw: RawConnection) -> None:

@@ -28,7 +28,7 @@ from aws_advanced_python_wrapper.driver.postgresql_errors import classify, is_wr
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.psycopg_query import OVERDUE, OverdueError, encoding_of, run_query
 from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession
-from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
+from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit, lift_limit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
@@ -129,8 +129,11 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             self.abort(raw)
             raise self.error(QueryTimeoutError, OVERDUE) from None
 
-    def limit_waits(self, raw: RawConnection, seconds: float, address: str) -> None:
+    def limit_waits(self, raw: RawConnection, seconds: float | None, address: str) -> None:
         """See `psycopg_waiting`."""
+        if seconds is None:
+            lift_limit(raw)
+            return
         message = (
             f"{address} has not answered for {seconds:g} s, the socket_timeout: the connection was given up. "
             "Give a longer socket_timeout if statements may take that long."

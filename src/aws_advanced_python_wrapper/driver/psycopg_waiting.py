@@ -109,6 +109,12 @@ class WaitLimit:
         return timeout
 
 
+def lift_limit(raw: RawConnection) -> None:
+    """Let the waits of a connection last as long as they do; one that was never limited stays as it is."""
+    if hasattr(raw, "_wait_limit"):
+        raw._wait_limit = None  # noqa: SLF001 - the attribute is ours
+
+
 class _LimitedSteps:
     """Stands for a generator of psycopg's, and does itself the waiting that belongs to it.
 

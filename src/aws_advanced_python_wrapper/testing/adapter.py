@@ -110,8 +110,8 @@ class FakeAdapter(DriverAdapter):
             raise self.error(QueryTimeoutError, "the server did not answer") from None
         return rows
 
-    def limit_waits(self, raw: FakeConnection, seconds: float, address: str) -> None:
-        """Have its statements end after that time."""
+    def limit_waits(self, raw: FakeConnection, seconds: float | None, address: str) -> None:
+        """Have its statements end after that time; None: whenever they do."""
         raw.wait_limit = seconds
         raw.timed_out = partial(self.error, QueryTimeoutError, f"{address} does not answer")
 
