@@ -1,0 +1,1 @@
+"""MySQL servers: obtaining, starting and replicating them."""
