@@ -44,9 +44,8 @@ class PrivateApt:
         # The machine's own hooks are written for what is installed, and for root.
         hooks = ("APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success", "DPkg::Post-Invoke")
         (folder / "apt.conf").write_text("".join(f"#clear {hook};\n" for hook in hooks))
+        self._take_sources(machines_own)
         self._options = [*self._places(), *_SETTINGS]
-        if _system().get("ID") == "debian":
-            self._options += self._unstable_sources(machines_own)
 
     def update(self) -> None:
         """Fetch the lists of packages; an archive that cannot be reached has none then."""
@@ -69,19 +68,23 @@ class PrivateApt:
         for package in sorted(packages.glob("*.deb")):
             run(["dpkg", "--extract", str(package), str(root)])
 
+    def _take_sources(self, machines_own: Path) -> None:
+        is_debian = _system().get("ID") == "debian"
+        for path in [*machines_own.glob("sources.list"), *machines_own.glob("sources.list.d/*")]:
+            if path.suffix in (".list", ".sources"):
+                text = path.read_text()
+                if is_debian:
+                    text = _unstable_stanzas(text) if path.suffix == ".sources" else _unstable_lines(text)
+                (self._folder / "sources" / path.name).write_text(text)
+
     def _places(self) -> list[str]:
         return [
+            "Dir::Etc::sourcelist=/dev/null",
+            f"Dir::Etc::sourceparts={self._folder / 'sources'}",
             f"Dir::State::lists={self._folder / 'lists'}",
             f"Dir::State::status={self._folder / 'status'}",
             f"Dir::Cache={self._folder / 'cache'}",
         ]
-
-    def _unstable_sources(self, machines_own: Path) -> list[str]:
-        for path in [*machines_own.glob("sources.list"), *machines_own.glob("sources.list.d/*")]:
-            if path.suffix in (".list", ".sources"):
-                made = _unstable_stanzas if path.suffix == ".sources" else _unstable_lines
-                (self._folder / "sources" / path.name).write_text("".join(made(path.read_text())))
-        return ["Dir::Etc::sourcelist=/dev/null", f"Dir::Etc::sourceparts={self._folder / 'sources'}"]
 
     def _run(self, program: str, *words: str, cwd: Path | None = None, check: bool = True) -> str:
         options = [word for option in self._options for word in ("--option", option)]
@@ -99,7 +102,7 @@ _SETTINGS = [
 ]
 
 
-def _unstable_stanzas(text: str) -> list[str]:
+def _unstable_stanzas(text: str) -> str:
     """Return the stanzas for this system's own release, made to stand for the unstable suite."""
     own = []
     for stanza in re.split(r"\n\s*\n", text):
@@ -108,16 +111,17 @@ def _unstable_stanzas(text: str) -> list[str]:
             for name, value in {"Types": "deb", "Suites": _UNSTABLE, "Components": "main"}.items():
                 stanza = re.sub(rf"^{name}:{_VALUE}", f"{name}: {value}", stanza, flags=re.MULTILINE)  # noqa: PLW2901
             own.append(f"{stanza}\n\n")
-    return own
+    return "".join(own)
 
 
 _VALUE = r"(.*(?:\n[ \t].*)*)"  # of a field, with the lines that continue it
 
 
-def _unstable_lines(text: str) -> list[str]:
+def _unstable_lines(text: str) -> str:
     """Do the same for the older format, of one line each."""
     entries = re.findall(r"^\s*deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s", text, re.MULTILINE)
-    return [f"deb {options}{uri} {_UNSTABLE} main\n" for options, uri, suite in entries if _is_release(suite)]
+    own = (f"deb {options}{uri} {_UNSTABLE} main\n" for options, uri, suite in entries if _is_release(suite))
+    return "".join(own)
 
 
 def _is_release(suites: str) -> bool:
