@@ -16,7 +16,9 @@ except ModuleNotFoundError as missing:
 
 from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
+from aws_advanced_python_wrapper.local.environment import NAMES, environment, verified_tls
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.mysql import obtain
 from aws_advanced_python_wrapper.local.names import resolution
 from aws_advanced_python_wrapper.local.settings import Deployment
 
@@ -46,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser; every subcommand brings the function that carries it out."""
     top = argparse.ArgumentParser(
         prog="aws-driver-local",
-        description="Real PostgreSQL servers on this machine that act as an Aurora or other cluster of Amazon's.",
+        description="Real PostgreSQL or MySQL servers here that act as an Aurora or other cluster of Amazon's.",
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _starting(_add(commands, "up", up, "bring a cluster up; it lives until 'down'"))
@@ -64,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--resolution", choices=["auto", "namespace", "hook"], default="auto", help="how they resolve")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="-- CMD ...", help="the program and its arguments")
     _add(commands, "down", down, "end a cluster and remove every trace of it")
+    _without_cluster(commands, "get-mysql", get_mysql, "fetch a MySQL server into a cache folder, if none is there")
     return top
 
 
@@ -78,8 +81,14 @@ _ON_INSTANCES = {
 
 
 def _add(commands: Any, name: str, run: Callable[[Options], int], what: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what.capitalize() + ".")
+    command = _without_cluster(commands, name, run, what)
     command.add_argument("--name", default="demo", help="the cluster's name (default: demo)")
+    return command
+
+
+def _without_cluster(commands: Any, name: str, run: Callable[[Options], int], what: str) -> argparse.ArgumentParser:
+    description = f"{what[0].upper()}{what[1:]}."
+    command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=description)
     command.set_defaults(run=run)
     return command
 
@@ -95,6 +104,7 @@ def _changing(command: argparse.ArgumentParser) -> None:
 def _starting(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add what says how a cluster is made."""
     add = command.add_argument
+    add("--engine", choices=NAMES, default="postgresql", help="default: postgresql")
     kinds = "what to act as (default: aurora); multi-az: an RDS Multi-AZ DB cluster; rds: an RDS instance"
     add("--deployment", choices=get_args(Deployment), default="aurora", help=kinds)
     add("--instances", type=int, help="how many (default: 3, one of them the writer; rds: 1)")
@@ -105,6 +115,7 @@ def _starting(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     add("--tls", choices=["allow", "require", "off"], default="allow", help="default: allow")
     add("--postgres-bin", metavar="DIR", help="the folder of an installed PostgreSQL's programs")
     add("--postgres-version", type=int, metavar="N", help="of the packaged ones: 16 (default) or 18")
+    add("--mysql-bin", metavar="PATH", help="mysqld, or its folder (default: the one on the PATH, or a fetched one)")
     return command
 
 
@@ -124,7 +135,7 @@ def status(options: Options) -> int:
     """Show a cluster, or say what is left of one."""
     cluster = LocalCluster.attach(options.name)
     now = cluster.status()
-    table = Table(title=f"{now.name}: PostgreSQL {now.server_version}, port {cluster.port}")
+    table = Table(title=f"{now.name}: {NAMES[cluster.settings.engine]} {now.server_version}, port {cluster.port}")
     for column in ("instance", "role", "address", "state", "connections"):
         table.add_column(column)
     for one in now.instances:
@@ -184,17 +195,12 @@ def run_program(options: Options) -> int:
         return _wait_for(process)
 
 
-def environment(cluster: LocalCluster) -> dict[str, str]:
-    """Return the variables that tell a program how to reach the cluster."""
-    return {
-        "PGHOST": cluster.writer_endpoint,
-        "PGGSSENCMODE": "disable",
-        "PGPORT": str(cluster.port),
-        "PGUSER": cluster.user,
-        "PGPASSWORD": cluster.password,
-        "PGDATABASE": cluster.database,
-        "AWS_DRIVER_LOCAL_CONNINFO": cluster.conninfo(),
-    }
+def get_mysql(_options: Options) -> int:
+    """Fetch a MySQL server."""
+    with _progress() as tell:
+        root = obtain.obtain(tell)
+    _out.print(str(root), markup=False)
+    return 0
 
 
 @contextmanager
@@ -211,21 +217,17 @@ def _cluster_for_run(options: Options) -> Iterator[LocalCluster]:
         cluster.stop()
 
 
+_SETTINGS = (
+    *("engine", "deployment", "instances", "name", "port", "user", "password", "database", "tls"),
+    *("postgres_bin", "postgres_version", "mysql_bin"),
+)
+
+
 def _new_cluster(options: Options, tell: Callable[[str], None]) -> LocalCluster:
-    return LocalCluster(
-        resolution="none",
-        progress=tell,
-        instances=options.instances,
-        name=options.name,
-        port=options.port,
-        user=options.user,
-        password=options.password,
-        database=options.database,
-        tls=options.tls,
-        deployment=options.deployment,
-        postgres_bin=options.postgres_bin,
-        postgres_version=options.postgres_version,
-    )
+    if options.engine == "mysql" and options.mysql_bin is None and obtain.is_missing():
+        obtain.obtain(tell)
+    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    return LocalCluster(resolution="none", progress=tell, **given)
 
 
 def _wait_for(process: Any) -> int:
@@ -269,7 +271,7 @@ def _show_endpoints(cluster: LocalCluster) -> None:
     for name in cluster.status().custom_endpoints:
         _out.print(f"custom   {cluster.settings.names().custom(name)}")
     _out.print(f"connect  {cluster.conninfo()}", markup=False)
-    _out.print(f"TLS      sslmode=verify-full sslrootcert={cluster.ca_file}", markup=False)
+    _out.print(f"TLS      {verified_tls(cluster)}", markup=False)
     _out.print(f"run      aws-driver-local run --name {cluster.settings.name} -- CMD   (the names resolve in CMD)")
 
 

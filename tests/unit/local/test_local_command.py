@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def test_every_subcommand_knows_what_to_run() -> None:
     for line in (
         "up --instances 2 --postgres-version 18",
+        "up --engine mysql --mysql-bin /usr/sbin",
+        "get-mysql",
         "status --name other",
         "failover --to demo-instance-2 --kind hang --wait all",
         "reboot x",
