@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Commands for a fresh machine that has only Python 3.10 or newer with pip and venv.
 
-    python3 dev.py demo             watch a program live through two failovers of a real PostgreSQL cluster
+    python3 dev.py demo             watch a program live through two failovers of a real PostgreSQL cluster;
+                                    with --engine mysql of a MySQL cluster
     python3 dev.py test             run every check: style, types, layers, documentation, unit tests, cluster tests
     python3 dev.py docs             build the documentation into build/docs; a warning is an error
     python3 dev.py psycopg-suite    run psycopg's own tests on psycopg and through this driver, and compare
@@ -18,16 +19,29 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-OLDEST_VENV = VENV / "oldest-psycopg"
-OLDEST_PSYCOPG = "psycopg[binary]==3.1.12"
-FIRST_PYTHON_WITHOUT_IT = (3, 13)
+FAILOVER_TESTS = ("tests/cluster/test_failover.py", "tests/cluster/aio/test_failover.py")
+
+
+class OldestDriver(NamedTuple):
+    """The oldest version of a driver that is supported, and the tests that show it."""
+
+    name: str
+    requirement: str
+    tests: Sequence[str]
+    first_python_without_it: tuple[int, ...] = (4,)
+
+
+OLDEST_DRIVERS = (
+    OldestDriver("psycopg", "psycopg[binary]==3.1.12", [*FAILOVER_TESTS, "-k", "not mysql"], (3, 13)),
+    OldestDriver("mysql-connector", "mysql-connector-python==8.1.0", [*FAILOVER_TESTS, "-k", "mysql"]),
+)
 
 
 def main() -> int:
@@ -36,7 +50,7 @@ def main() -> int:
         sys.exit(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     install(VENV, development_requirements())
     if options.command == "demo":
-        return run_demo(arguments)
+        return run_demo(options.engine, arguments)
     if options.command == "docs":
         return run(documentation())
     if options.command == "psycopg-suite":
@@ -47,7 +61,8 @@ def main() -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = made.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
+    demo = commands.add_parser("demo", help="run the failover demo on a local cluster of real servers")
+    demo.add_argument("--engine", choices=["postgresql", "mysql"], default="postgresql")
     test = commands.add_parser("test", help="run every check and test; other words and options are pytest's")
     test.add_argument("--fast", action="store_true", help="leave out everything that needs a server")
     commands.add_parser("docs", help="build the documentation")
@@ -93,9 +108,17 @@ def documentation() -> list[str | Path]:
     return [python(VENV), "-m", "sphinx", *strictly, "-c", "docs", ".", "build/docs"]
 
 
-def run_demo(arguments: list[str]) -> int:
+def run_demo(engine: str, arguments: list[str]) -> int:
+    if engine == "mysql" and (status := get_mysql()) != 0:
+        return status
     say("starting the demo")
-    return run([python(VENV), ROOT / "examples" / "failover_demo.py", *arguments])
+    return run([python(VENV), ROOT / "examples" / "failover_demo.py", "--engine", engine, *arguments])
+
+
+def get_mysql() -> int:
+    """Have a MySQL server; without one its tests are skipped, and say why."""
+    say("looking for a MySQL server")
+    return run([VENV / "bin" / "aws-driver-local", "get-mysql"])
 
 
 def run_checks(*, fast: bool, arguments: list[str]) -> int:
@@ -108,8 +131,11 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
         "documentation": documentation(),
         "tests": [python(VENV), "-m", "pytest", *tests, *arguments],
     }
+    if not fast:
+        get_mysql()
     if not fast and not arguments:
-        checks |= with_the_oldest_psycopg()
+        for driver in OLDEST_DRIVERS:
+            checks |= with_oldest(driver)
     failed = []
     for name, command in checks.items():
         say(name)
@@ -119,14 +145,14 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def with_the_oldest_psycopg() -> dict[str, list[str | Path]]:
-    """Return the check that a failover works with the oldest psycopg that is supported, where that can be installed."""
-    if sys.version_info >= FIRST_PYTHON_WITHOUT_IT:
-        say(f"leaving out the tests with {OLDEST_PSYCOPG}: it was never built for this Python")
+def with_oldest(driver: OldestDriver) -> dict[str, list[str | Path]]:
+    """Return the check that a failover works with the oldest driver, where that can be installed."""
+    if sys.version_info >= driver.first_python_without_it:
+        say(f"leaving out the tests with {driver.requirement}: it was never built for this Python")
         return {}
-    install(OLDEST_VENV, [OLDEST_PSYCOPG, *(tool for tool in group("dev") if "pytest" in tool)])
-    tests = ["tests/cluster/test_failover.py", "tests/cluster/aio/test_failover.py"]
-    return {"tests with the oldest psycopg": [python(OLDEST_VENV), "-m", "pytest", *tests]}
+    folder = VENV / f"oldest-{driver.name}"
+    install(folder, [driver.requirement, *(tool for tool in group("dev") if "pytest" in tool)])
+    return {f"tests with the oldest {driver.name}": [python(folder), "-m", "pytest", *driver.tests]}
 
 
 def run(command: Sequence[str | Path], **variables: str) -> int:
