@@ -86,7 +86,7 @@ class FailoverPlugin(Plugin):
             return await proceed(host)
         except NoHostFoundError as error:
             raise self._failed(str(error)) from None
-        except self.session.adapter.errors.Error as error:
+        except self.session.adapter.failures as error:
             if not self._may_fail_over_at_connect(error):
                 raise
             logger.debug("cannot connect to %s (%s); failing over, mode %s", host.host, first_line(error), self._mode)
@@ -134,7 +134,7 @@ class FailoverPlugin(Plugin):
                 return
             await self._give_up(error, lost, failure)
             raise error from error.__cause__ or failure.error
-        except self.session.adapter.errors.Error as error:
+        except self.session.adapter.failures as error:
             await self._give_up(error, lost, failure)
             why = error if isinstance(error, AwsWrapperError) else f"a host refused the connection: {error}"
             raise self._failed(str(why)) from failure.error

@@ -122,7 +122,7 @@ class ReadWriteSplittingPlugin(Plugin):
             return False
         try:
             await self._go_on_with(kept)
-        except self.session.adapter.errors.Error as error:
+        except self.session.adapter.failures as error:
             if self.session.classify(error) is not ErrorKind.NETWORK:
                 raise
             return False
@@ -179,6 +179,7 @@ class ReadWriteSplittingPlugin(Plugin):
     async def _writer(self, cluster: Cluster) -> Opened:
         """Connect to the writer that is known, or else to the one that the hosts name."""
         session, deadline, search = self.session, Deadline.after(self._timeout), self._search(cluster)
+        failures: tuple[type[Exception], ...] = (NoHostFoundError, *session.adapter.failures)
         began = time.monotonic()
         topology = cluster.store.current
         try:
@@ -187,7 +188,7 @@ class ReadWriteSplittingPlugin(Plugin):
                 if opened:
                     return opened
             return await search.writer(began, deadline)
-        except (NoHostFoundError, session.adapter.errors.Error) as error:
+        except failures as error:
             raise self._error(
                 f"the writer could not be reached within {self._timeout:g} s ({error}). "
                 f"The session stays on {session.host.address}; set read_only again later, or open a new connection"
@@ -229,7 +230,7 @@ class ReadWriteSplittingPlugin(Plugin):
         """Connect to a host; None if it cannot be had, or does not say that it is a reader."""
         try:
             opened = await search.attempt(host, deadline)
-        except self.session.adapter.errors.Error as error:
+        except self.session.adapter.failures as error:
             logger.debug("reader %s refused the connection: %s", host.address, error)
             return None
         if opened is None or opened.host.role is HostRole.READER:

@@ -8,6 +8,8 @@ cursor itself.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -92,9 +94,12 @@ class AwsWrapperConnection(ConnectionFacade):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Commit, or roll back after an error; then close unless a pool lent it. All as psycopg does."""
+        """Close unless a pool lent it; before, commit, or roll back after an error, where the driver's own does so."""
         if self.closed:
             run(self._session.give_up())
+            return
+        if not self._session.adapter.commits_on_exit:
+            self.close()
             return
         try:
             self.commit() if kind is None else self._roll_back_quietly()
@@ -143,13 +148,24 @@ class AwsWrapperConnection(ConnectionFacade):
 
     # What users of this driver's relatives expect
 
+    @property
+    def read_only(self) -> bool | None:
+        """Whether transactions are read-only; None: as the server has it. Setting it is `set_read_only`."""
+        return self._session.adapter.read_only(self._session.raw)
+
+    @read_only.setter
+    def read_only(self, value: bool | None) -> None:
+        self.set_read_only(value)
+
     def set_read_only(self, value: bool | None) -> None:
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
         run(self._session.route(bool(value)))
         self._mark_read_only(value)
 
     def _mark_read_only(self, value: bool | None) -> None:
-        self._session.call(setter(self._session.raw, "read_only"), value)
+        session = self._session
+        set_it = partial(session.adapter.set_read_only, session.io, session.raw)
+        session.call(On(session.raw, lambda wanted: run(set_it(wanted)), "set_read_only"), value)
 
     def set_schema(self, schema: str | Sequence[str] | None) -> None:
         """Have tables named without schema looked up in this one, or in several in turn; None: in the default ones.
@@ -180,7 +196,7 @@ class AwsWrapperConnection(ConnectionFacade):
     def __setattr__(self, name: str, value: Any) -> None:
         session = self._session
         if name == "read_only":
-            self.set_read_only(value)
+            object.__setattr__(self, name, value)
         elif name in session.adapter.setters:
             session.call(setter(session.raw, name), value)
         else:
@@ -204,14 +220,22 @@ class AwsWrapperCursor(CursorFacade):
         """The connection that opened this cursor."""
         return self._connection
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        """Execute a statement; returns this cursor. The options are the driver's."""
+    def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Any:
+        """Execute a statement; returns this cursor, or what the driver returns if it is to go through many results.
+
+        What comes after the parameters are the driver's own options.
+        """
         # The commonest of all calls: without keywords it is a little quicker.
-        if options:
-            self._call(self._raw.execute, query, params, **options)
-        else:
+        if not (options or more):
             self._call(self._raw.execute, query, params)
-        return self
+            return self
+        result = self._call(self._raw.execute, query, params, *more, **options)
+        return self if result is None else self._ours_of_each(result)
+
+    def _ours_of_each(self, result: Any) -> Any:
+        if result is self._raw or not isinstance(result, Iterator):
+            return self._ours(result)
+        return watched_rows(self._session, result, self._ours)
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         """Execute a statement once for each set of parameters. The options are the driver's."""
@@ -244,4 +268,5 @@ class AwsWrapperCursor(CursorFacade):
         """Answer every further call with an error; called when the connection has been replaced and closed."""
         lost, stale = self._raw, StaleCursor(self._session.adapter, reason)
         self._end(stale, stale.refuse)
-        lost.close()  # touches no network: the connection is closed
+        with suppress(*self._session.adapter.failures):
+            lost.close()  # touches no network: the connection is closed

@@ -31,8 +31,8 @@ def test_importing_it_starts_no_thread_and_loads_no_driver() -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
-        ((), {}, r"connect function first, as in connect\(psycopg.AsyncConnection.connect, ...\); it was given None"),
-        ((print,), {}, "is not known; supported: psycopg"),
+        ((), {}, r"connect function first, such as psycopg.AsyncConnection.connect; it was given None"),
+        ((print,), {}, "is not known; supported: aiomysql, mysql.connector, psycopg"),
         ((psycopg.AsyncConnection.connect,), {}, "No host"),
         ((psycopg.AsyncConnection.connect, "host=x hots=y"), {}, "did you mean 'host'"),
         ((psycopg.AsyncConnection.connect, "host=x"), {"plugins": "failovr"}, "did you mean 'failover'"),

@@ -68,7 +68,7 @@ def test_a_deployment_is_told_by_as_few_queries_as_can_be(
         asked.append(sql)
         return [traits] if sql == TRAITS_SQL else [(source,)]
 
-    assert run(detect("psycopg", ask)) is expected
+    assert run(detect("postgresql", ask)) is expected
     assert len(asked) == queries
 
 

@@ -171,9 +171,9 @@ def test_cursors_have_ended_before_their_connection_is_made_ready_for_the_next_p
         session = await flavour.connected(network, cluster[1].name)
         raw, restore, notes = session.raw, session.adapter.restore, list[str]()
 
-        def note(connection: Any, as_lent: Any) -> None:
+        async def note(*args: Any) -> None:
             notes.append("ready for the next one")
-            restore(connection, as_lent)
+            await restore(*args)
 
         monkeypatch.setattr(session.adapter, "restore", note)
         cursor = NotedCursor(raw.cursor(), notes)

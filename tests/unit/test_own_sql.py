@@ -30,8 +30,9 @@ def own_sql() -> dict[str, str]:
     for dialect in postgresql.DIALECTS:
         queries[f"identity of {dialect.code}"] = dialect.identity_sql or "SELECT 1"
         queries[f"members of {dialect.code}"] = dialect.members_sql or "SELECT 1"
-    queries["session state"] = adapter.session_query(raw, {"schema": ("now()", "b"), "role": "x = y"}, rollback=True)
-    queries["session reset"] = adapter.session_query(raw, {"schema": None, "role": None})
+    state = {"schema": ("now()", "b"), "role": "x = y"}
+    (queries["session state"],) = adapter.session_queries(raw, state, rollback=True)
+    (queries["session reset"],) = adapter.session_queries(raw, {"schema": None, "role": None})
     raw.close()
     return queries
 

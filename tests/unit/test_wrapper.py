@@ -335,7 +335,7 @@ def test_a_dropped_connection_goes_with_its_last_cursor(cluster: FakeCluster, fa
     ("arguments", "settings", "message"),
     [
         ((), {}, "connect function first"),
-        ((print,), {}, "is not known; supported: psycopg"),
+        ((print,), {}, "is not known; supported: aiomysql, mysql.connector, psycopg"),
         ((psycopg.Connection.connect,), {}, "No host"),
         ((psycopg.Connection.connect, "host=x hots=y"), {}, "did you mean 'host'"),
         ((psycopg.Connection.connect, "host=x"), {"plugins": "failovr"}, "did you mean 'failover'"),

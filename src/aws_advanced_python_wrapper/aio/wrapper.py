@@ -7,6 +7,7 @@ written through.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Generator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -67,8 +68,8 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         """Open a cursor; the arguments are the driver's. If the connection is lost, the cursor's first call says so."""
         session = self._session
         lost = session.cluster is not None and self.closed and not session.closed
-        cursor_of = partial(session.adapter.cursor_of_lost, session.raw) if lost else session.raw.cursor
-        return AsyncAwsWrapperCursor(self, cursor_of(*args, **kwargs))
+        cursor_of = session.adapter.cursor_of_lost if lost else session.adapter.cursor
+        return self._cursor(cursor_of(session.raw, *args, **kwargs))
 
     async def commit(self) -> None:
         """Commit the open transaction."""
@@ -100,9 +101,12 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Commit, or roll back after an error; then close unless a pool lent it. All as psycopg does."""
+        """Close unless a pool lent it; before, commit, or roll back after an error, where the driver's own does so."""
         if self.closed:
             await self._session.give_up()
+            return
+        if not self._session.adapter.commits_on_exit:
+            await self.close()
             return
         try:
             await (self.commit() if kind is None else self._roll_back_quietly())
@@ -151,10 +155,14 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
 
     # What users of this driver's relatives expect
 
+    @property
+    def read_only(self) -> bool | None:
+        """Whether transactions are read-only; None: as the server has it. No I/O."""
+        return self._session.adapter.read_only(self._session.raw)
+
     async def get_read_only(self) -> bool | None:
-        """Return whether transactions are read-only. No I/O."""
-        value: bool | None = self._session.raw.read_only
-        return value
+        """Return whether transactions are read-only; None: as the server has it. No I/O."""
+        return self.read_only
 
     async def set_read_only(self, value: bool | None) -> None:
         """Set whether transactions are read-only; with the plugin `read_write_splitting` the host changes too."""
@@ -162,7 +170,12 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         await self._mark_read_only(value)
 
     async def _mark_read_only(self, value: bool | None) -> None:
-        await self._session.acall(self._session.raw.set_read_only, value)
+        await self._set("read_only", value)
+
+    async def _set(self, name: str, value: Any) -> None:
+        session = self._session
+        set_on = getattr(session.adapter, f"set_{name}")
+        await session.acall(On(session.raw, partial(set_on, session.io, session.raw), f"set_{name}"), value)
 
     async def set_schema(self, schema: str | Sequence[str] | None) -> None:
         """Have tables named without schema looked up in this one, or in several in turn; None: in the default ones.
@@ -179,13 +192,13 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         await session.acall(On(session.raw, lambda: session.state.set_role(session.raw, role), "set_role"))
 
     async def get_autocommit(self) -> bool:
-        """Return whether each statement is its own transaction. No I/O."""
-        value: bool = self._session.raw.autocommit
-        return value
+        """Return whether each statement is its own transaction."""
+        session = self._session
+        return await session.adapter.autocommit(session.io, session.raw)
 
     async def set_autocommit(self, value: bool) -> None:
         """Set whether each statement is its own transaction."""
-        await self._session.acall(self._session.raw.set_autocommit, value)
+        await self._set("autocommit", value)
 
     async def invalidate(self) -> None:
         """End the connection without waiting for its host."""
@@ -196,7 +209,8 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         self._session.release()
 
     def _cursor(self, raw: RawCursor) -> AsyncAwsWrapperCursor:
-        return AsyncAwsWrapperCursor(self, raw)
+        cursor_class = AwaitedCursor if self._session.adapter.awaited_cursors else AsyncAwsWrapperCursor
+        return cursor_class(self, raw)
 
 
 class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
@@ -213,9 +227,9 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
         """The connection that opened this cursor."""
         return self._connection
 
-    async def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        """Execute a statement; returns this cursor. The options are the driver's."""
-        await self._call(self._raw.execute, query, params, **options)
+    async def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Self:
+        """Execute a statement; returns this cursor. What comes after the parameters are the driver's own options."""
+        await self._call(self._raw.execute, query, params, *more, **options)
         return self
 
     async def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
@@ -249,4 +263,15 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
         """Answer every further call with an error; called when the connection has been replaced and closed."""
         lost, stale = self._raw, StaleAsyncCursor(self._session.adapter, reason)
         self._end(stale, stale.refuse_when_awaited)
-        finish(lost.close())  # touches no network: the connection is closed
+        with suppress(*self._session.adapter.failures):
+            finish(lost.close())  # touches no network: the connection is closed
+
+
+class AwaitedCursor(AsyncAwsWrapperCursor):
+    """A cursor of a driver whose users await it before they use it; here they need not."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        yield from ()
+        return self

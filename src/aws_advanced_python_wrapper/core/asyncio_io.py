@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import math
 import socket
 import weakref
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
 
     from aws_advanced_python_wrapper.core.io import Event
 
@@ -64,6 +68,10 @@ class AsyncioIo:
         loop = asyncio.get_running_loop()
         return await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
 
+    def alarm(self, seconds: float, ring: Callable[[], float | None]) -> _LoopAlarm:
+        """Ring in the running loop."""
+        return _LoopAlarm(asyncio.get_running_loop(), seconds, ring)
+
     def event(self) -> Event:
         """Return an event that any thread may set for the running loop."""
         return _LoopEvent(asyncio.get_running_loop())
@@ -75,6 +83,36 @@ class AsyncioIo:
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock between tasks."""
         return asyncio.Lock()
+
+
+class _LoopAlarm:
+    """A timer of one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, ring: Callable[[], float | None]) -> None:
+        self.rang = False
+        self._loop = loop
+        self._seconds = seconds
+        self._ring = ring
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._set(self._seconds)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set(self, seconds: float) -> None:
+        self._timer = None if seconds == math.inf else self._loop.call_later(seconds, self._go_off)
+
+    def _go_off(self) -> None:
+        more = self._ring()
+        self.rang = more is None
+        if more is not None:
+            self._set(more)
 
 
 class _LoopEvent:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from aws_advanced_python_wrapper.core.answers import Facade, answering_for
+from aws_advanced_python_wrapper.core.watched import On
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +87,10 @@ class ConnectionFacade(Facade):
         return type(self._session.raw)
 
     def __getattr__(self, name: str) -> Any:
-        return self._answer(name, self._session.adapter.connection_calls)
+        session = self._session
+        if name in session.adapter.getters:
+            return self._caller(session)(On(session.raw, partial(getattr, session.raw, name), f"get_{name}"))
+        return self._answer(name, session.adapter.connection_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._session.raw, name, value)
@@ -158,9 +163,9 @@ class CursorFacade(Facade):
         """The driver's own cursor."""
         return self._raw
 
-    def nextset(self) -> bool | None:
+    def nextset(self) -> Any:
         """Go on to the next result set."""
-        return self._raw.nextset()  # type: ignore[no-any-return]
+        return self._answer("nextset", self._session.adapter.cursor_calls)()
 
     def _ours(self, value: Any) -> Any:
         return self if value is self._raw else self._connection._ours(value)  # noqa: SLF001

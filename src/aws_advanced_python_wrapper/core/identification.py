@@ -88,7 +88,7 @@ class Locator:
     async def _identity(self, dialect: Dialect, ask: Ask) -> Identity:
         try:
             me = await dialect.identify(ask)
-        except self._adapter.errors.Error as error:
+        except self._adapter.failures as error:
             if self._dialect_is_sure or self._adapter.classify(error) is not ErrorKind.OTHER:
                 raise
             raise AwsWrapperError(
@@ -114,12 +114,12 @@ class Locator:
     async def _asked(self, ask: Ask) -> Dialect:
         """Ask the server what it is. One that cannot tell (PgBouncer's console, say) is what its protocol says."""
         try:
-            return await detect(self._adapter.code, ask)
-        except self._adapter.errors.Error as error:
+            return await detect(self._adapter.engine, ask)
+        except self._adapter.failures as error:
             if self._adapter.classify(error) is not ErrorKind.OTHER:
                 raise
             logger.debug("%s does not tell what it is: %s", self._address, error)
-            return any_server(self._adapter.code)
+            return any_server(self._adapter.engine)
 
     @property
     def _dialect_key(self) -> str:

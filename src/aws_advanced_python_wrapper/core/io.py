@@ -13,10 +13,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from aws_advanced_python_wrapper.core.alarms import ThreadAlarm
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
+
+    from aws_advanced_python_wrapper.driver.adapter import Alarm
 
 T = TypeVar("T")
 
@@ -60,6 +64,10 @@ class Io(Protocol):
 
     async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
         """Return what `socket.getaddrinfo` does, with the canonical name."""
+        ...
+
+    def alarm(self, seconds: float, ring: Callable[[], float | None]) -> AbstractContextManager[Alarm]:
+        """Have `ring` called, in any thread, if the block lasts so long; see `driver.adapter.Alarm`."""
         ...
 
     def event(self) -> Event:
@@ -109,6 +117,10 @@ class BlockingIo:
     async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
         """Block this thread for the resolver."""
         return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
+
+    def alarm(self, seconds: float, ring: Callable[[], float | None]) -> ThreadAlarm:
+        """Ring in the thread of `core.alarms`, as this one is blocked."""
+        return ThreadAlarm(seconds, ring)
 
     def event(self) -> Event:
         """Return an event between threads."""

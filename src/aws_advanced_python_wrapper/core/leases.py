@@ -75,12 +75,13 @@ async def open_leased(
     deadline: Deadline,
 ) -> Opened:
     """Open a connection through a provider. Only what a new connection raises is raised; others are passed over."""
+    no_use: tuple[type[Exception], ...] = (*session.adapter.failures, _StaleError)
     while True:
         lease = await _lease(session, provider, host, arguments)
         opened = Opened(lease.connection, host, lease)
         try:
             return await _verified(session, opened, deadline)
-        except (session.adapter.errors.Error, _StaleError) as error:
+        except no_use as error:
             await session.discard(opened)
             if not lease.reused:
                 raise
@@ -98,7 +99,7 @@ async def _lease(
     try:
         lease: Lease = await session.io.call(provider.lease, host, dict(arguments), _connect(session, arguments))
     except AwsWrapperError as error:
-        if isinstance(error, adapter.errors.Error):
+        if isinstance(error, adapter.failures):
             raise
         # A full pool is a driver's error too: for programs, and for whoever has another host to try.
         raise adapter.error(AwsWrapperError, str(error)) from error
@@ -146,7 +147,7 @@ async def give_back(session: Borrower, opened: Opened) -> None:
     try:
         fit = not (lease.notes.get(_ALTERED) or adapter.is_dropped(raw))
         fit = fit and await session.state.reset(raw, as_lent)
-    except adapter.errors.Error as error:
+    except adapter.failures as error:
         logger.debug("a connection to %s does not go back to its pool: %s", opened.host.address, error)
         fit = False
     except BaseException:

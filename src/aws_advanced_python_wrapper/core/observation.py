@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from functools import partial
@@ -59,7 +60,7 @@ class BackgroundCredentials:
         arguments = self._adapter.arguments(self._settings, host.host, host.port)
         try:
             return run(self._adapter.open(BlockingIo(), arguments))
-        except self._adapter.errors.Error as error:
+        except self._adapter.failures as error:
             if classify_opening(self._adapter, self._dialect, error) is ErrorKind.NETWORK:
                 raise
             raise RefusedError(f"{host.address} refuses user {self._settings.user!r}: {error}") from error
@@ -92,7 +93,8 @@ class BackgroundConnection:
     def close(self) -> None:
         """End the connection without waiting for the host."""
         self._adapter.abort(self._raw)
-        self._raw.close()
+        with contextlib.suppress(*self._adapter.failures):
+            run(self._adapter.close(BlockingIo(), self._raw))
 
 
 class HostObserver(BackgroundConnection):

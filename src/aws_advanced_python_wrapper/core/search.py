@@ -140,7 +140,7 @@ class HostSearch:
         session, began = self.session, time.monotonic()
         try:
             opened = await session.open(host, below=self.below, deadline=deadline)
-        except session.adapter.errors.Error as error:
+        except session.adapter.failures as error:
             if session.classify(error) is not ErrorKind.NETWORK:
                 raise
             self.log.misses(host, error, began)

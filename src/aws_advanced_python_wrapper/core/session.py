@@ -11,6 +11,7 @@ from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.aside import Aside
+from aws_advanced_python_wrapper.core.call_limit import CallLimit
 from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.leases import note_switch
 from aws_advanced_python_wrapper.core.observation import MonitorCredentials
@@ -20,6 +21,7 @@ from aws_advanced_python_wrapper.core.session_calls import SessionCalls
 from aws_advanced_python_wrapper.core.session_connections import SessionConnections
 from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
+from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 
 if TYPE_CHECKING:
@@ -88,12 +90,16 @@ class Session(SessionCalls, SessionConnections):
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
         proxy: Session = weakref.proxy(self)
         self.plugins = [plugin_class(proxy) for plugin_class in plugin_classes]
-        self._wrapping = tuple(p for p in self.plugins if overrides(p, "execute"))
+        self._wrapping = (*(p for p in self.plugins if overrides(p, "execute")), *self._limits(proxy))
         self._following = tuple(p for p in self.plugins if overrides(p, "connected"))
         # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
         self._routing = [p for p in self.plugins if overrides(p, "on_read_only")]
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
         self._transaction: TransactionSource = _NotConnected()
+
+    def _limits(self, session: Session) -> Sequence[CallLimit]:
+        seconds = self.settings[SOCKET_TIMEOUT]
+        return () if seconds is None or self.adapter.limits_waits else (CallLimit(session, seconds),)
 
     async def connect(self) -> None:
         """Open the first connection, to the host that the settings name."""
@@ -134,7 +140,7 @@ class Session(SessionCalls, SessionConnections):
             )
         await self._prepare(opened)
         if in_transaction:
-            with suppress(self.adapter.errors.Error):  # a lost connection is rolled back by its server
+            with suppress(*self.adapter.failures):  # a lost connection is rolled back by its server
                 await self.io.call(self.raw.rollback)
         await self._close_cursors_at_server()
         old = self._replace(opened)
@@ -145,7 +151,7 @@ class Session(SessionCalls, SessionConnections):
         """Close what would stay open there while the connection is aside: cursors WITH HOLD."""
         for cursor in self.cursors:
             if not self.adapter.rows_are_local(cursor.target_cursor):
-                with self.noted(), suppress(self.adapter.errors.Error):
+                with self.noted(), suppress(*self.adapter.failures):
                     await self.io.call(cursor.target_cursor.close)
 
     def put_aside(self, opened: Opened) -> None:
@@ -239,7 +245,7 @@ class Session(SessionCalls, SessionConnections):
         self.release()
         try:
             if aside := self.take_aside():
-                with suppress(self.adapter.errors.Error):  # that it is lost is nobody's concern any more
+                with suppress(*self.adapter.failures):  # that it is lost is nobody's concern any more
                     await self.leave(aside.opened)
         finally:
             await self._leave_for_good()

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.core.io import Io, run
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.opened import Opened
 
 T = TypeVar("T")
+
+
+class Wrapping(Protocol):
+    """Wraps calls, as a plugin does that overrides `execute`."""
+
+    async def execute(self, function: Callable[..., Any], proceed: CallNext, *args: Any, **kwargs: Any) -> Any:
+        """Make the call."""
+        ...
 
 
 class SessionCalls(ABC):
@@ -42,7 +50,7 @@ class SessionCalls(ABC):
     _lock: AbstractAsyncContextManager[None]
     _lost_in_transaction: RawConnection
     _transaction: TransactionSource
-    _wrapping: Sequence[Plugin]
+    _wrapping: Sequence[Wrapping]
     _routing: Sequence[Plugin]
     _on_error: Sequence[Plugin]
 

@@ -106,7 +106,7 @@ class SessionConnections:
         self.adapter.abort(opened.raw)
         try:
             await self.adapter.close(self.io, opened.raw)
-        except self.adapter.errors.Error as error:
+        except self.adapter.failures as error:
             logger.debug("closing a discarded connection: %s", error)
         finally:
             if opened.lease is not None:

@@ -52,7 +52,8 @@ class SessionState:
 
     async def _set(self, raw: RawConnection, **changes: Sequence[str] | str | None) -> None:
         adapter = self._adapter
-        await adapter.command(self._io, raw, adapter.session_query(raw, changes), self._deadline)
+        for sql in adapter.session_queries(raw, changes):
+            await adapter.command(self._io, raw, sql, self._deadline)
         self._server = {**self._server, **changes}
 
     async def transfer(self, old: RawConnection, new: RawConnection) -> None:
@@ -62,9 +63,9 @@ class SessionState:
         """
         adapter, io = self._adapter, self._io
         if self._settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
-            adapter.copy_state(old, new)
-            if self._server:
-                await adapter.query(io, new, adapter.session_query(new, self._server), self._deadline)
+            await adapter.copy_state(io, old, new, self._deadline)
+            for sql in adapter.session_queries(new, self._server) if self._server else ():
+                await adapter.query(io, new, sql, self._deadline)
         if self._on_switch is not None:
             await io.call(self._on_switch, new)
             if adapter.transaction_source(new).transaction_status:
@@ -82,10 +83,10 @@ class SessionState:
         in_transaction = bool(adapter.transaction_source(raw).transaction_status)
         changed: ServerState = dict.fromkeys(self._server) if resets else {}
         if in_transaction or changed:
-            sql = adapter.session_query(raw, changed, rollback=in_transaction)
-            await adapter.query(self._io, raw, sql, self._deadline)
+            for sql in adapter.session_queries(raw, changed, rollback=in_transaction):
+                await adapter.query(self._io, raw, sql, self._deadline)
         if resets:
-            adapter.restore(raw, as_lent)
+            await adapter.restore(self._io, raw, as_lent, self._deadline)
         return True
 
     @property

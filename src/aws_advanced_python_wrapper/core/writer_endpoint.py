@@ -65,7 +65,7 @@ class WriterConnect:
         """Follow DNS; where it leads to nobody, the hosts of a known cluster are given a moment to name the writer."""
         try:
             return await proceed(host)
-        except self.session.adapter.errors.Error as error:
+        except self.session.adapter.failures as error:
             if self.session.cluster is None or self.session.classify(error) is not ErrorKind.NETWORK:
                 raise
             opened = await self._named()

@@ -14,8 +14,8 @@ DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in postgresql.
 
 _ALIASES = {"rds-multi-az-pg-cluster": "multi-az-pg"}
 
-# Driver code -> how the servers of its engine are told apart, and what fits any of them.
-_DETECTION = {"psycopg": (postgresql.detect, postgresql.PG)}
+# Engine -> how its servers are told apart, and what fits any of them.
+_DETECTION = {"postgresql": (postgresql.detect, postgresql.PG)}
 
 
 def named(code: str) -> Dialect:
@@ -30,12 +30,12 @@ def named(code: str) -> Dialect:
     return DIALECTS[folded]
 
 
-async def detect(driver_code: str, ask: Ask) -> Dialect:
+async def detect(engine: str, ask: Ask) -> Dialect:
     """Ask a server which deployment it is."""
-    ask_server, _ = _DETECTION[driver_code]
+    ask_server, _ = _DETECTION[engine]
     return await ask_server(ask)
 
 
-def any_server(driver_code: str) -> Dialect:
+def any_server(engine: str) -> Dialect:
     """Return the dialect of a server that is nothing but one of its engine."""
-    return _DETECTION[driver_code][1]
+    return _DETECTION[engine][1]

@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from aws_advanced_python_wrapper.driver.session_state import SessionStateAccess
-from aws_advanced_python_wrapper.errors import UnsupportedOperationError, driver_class, matching
+from aws_advanced_python_wrapper.errors import driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -54,6 +55,19 @@ class DriverIo(Protocol):
 
     async def resolve(self, host: str) -> Sequence[tuple[Any, ...]]:
         """Return what `socket.getaddrinfo` does, with the canonical name."""
+        ...
+
+    def alarm(self, seconds: float, ring: Callable[[], float | None]) -> AbstractContextManager[Alarm]:
+        """Have `ring` called, in any thread, if the block lasts so long; see `Alarm`."""
+        ...
+
+
+class Alarm(Protocol):
+    """Goes off while a block lasts, for calls that know no limit of their own."""
+
+    @property
+    def rang(self) -> bool:
+        """Whether the time was up: `ring` returned None, and not the seconds until it is to be called again."""
         ...
 
 
@@ -100,6 +114,8 @@ class DriverAdapter(SessionStateAccess):
     """
 
     code: ClassVar[str]
+    engine: ClassVar[str]
+    """The database that the driver is for: "postgresql" or "mysql"."""
     default_port: ClassVar[int]
     connection_calls: ClassVar[frozenset[str]]
     """Connection methods that touch the network and are not part of PEP 249."""
@@ -115,6 +131,14 @@ class DriverAdapter(SessionStateAccess):
     """Methods of either that return an iterator, which touches the network for each item."""
     setters: ClassVar[frozenset[str]] = frozenset()
     """Attributes of a connection that touch the network when they are set."""
+    getters: ClassVar[frozenset[str]] = frozenset()
+    """Attributes of a connection that touch the network when they are read."""
+    commits_on_exit: ClassVar[bool] = True
+    """Whether the end of a block ``with connection:`` commits before it closes."""
+    awaited_cursors: ClassVar[bool] = False
+    """Whether the program awaits what `cursor` returns."""
+    limits_waits: ClassVar[bool] = False
+    """Whether `limit_waits` does anything; otherwise the session watches its calls."""
     package: ClassVar[str]
     """The driver's top-level package: a method that is defined elsewhere is the program's own."""
 
@@ -130,6 +154,11 @@ class DriverAdapter(SessionStateAccess):
     @abstractmethod
     def errors(self) -> ModuleType:
         """The module that holds the driver's PEP 249 exception classes."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """All that the driver raises when a call fails: the base class of PEP 249, and what the driver forgot there."""
+        return (self.errors.Error,)
 
     def error(self, error_class: type[E], message: str) -> E:
         """Make one of our errors that is also an instance of the driver's class of the same kind."""
@@ -189,12 +218,9 @@ class DriverAdapter(SessionStateAccess):
     def limit_waits(self, raw: RawConnection, seconds: float | None, address: str) -> None:
         """Have each wait for the server end after `seconds`: by `QueryTimeoutError`, on a connection that is lost then.
 
-        None lifts the limit of the connection's last user. `address` is how the error calls the host. Raises
-        `UnsupportedOperationError` where the driver cannot.
+        None lifts the limit of the connection's last user. `address` is how the error calls the host.
         """
-        del raw
-        if seconds is not None:
-            raise UnsupportedOperationError(f"socket_timeout for {address}: {self.code} has none. Leave it out.")
+        del raw, seconds, address
 
     @abstractmethod
     def abort(self, raw: RawConnection) -> None:
@@ -241,9 +267,32 @@ class DriverAdapter(SessionStateAccess):
     def abandon(self, raw: RawConnection) -> None:
         """Let go of a connection that the process from which this one was forked goes on using: nothing is sent."""
 
+    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make a cursor, with the program's arguments, in the asyncio flavour. No I/O."""
+        return raw.cursor(*args, **kwargs)
+
     def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""
         return raw.cursor(*args, **kwargs)
+
+    def read_only(self, raw: RawConnection) -> bool | None:
+        """Return whether transactions are read-only; None: as the server has it. No I/O."""
+        value: bool | None = raw.read_only
+        return value
+
+    async def set_read_only(self, io: DriverIo, raw: RawConnection, value: bool | None) -> None:
+        """Set whether transactions are read-only; raises the driver's error."""
+        await _set(io, raw, "read_only", value)
+
+    async def autocommit(self, io: DriverIo, raw: RawConnection) -> bool:
+        """Return whether each statement is its own transaction."""
+        del io
+        value: bool = raw.autocommit
+        return value
+
+    async def set_autocommit(self, io: DriverIo, raw: RawConnection, value: bool) -> None:
+        """Set whether each statement is its own transaction; raises the driver's error."""
+        await _set(io, raw, "autocommit", value)
 
     def cancel(self, raw: RawConnection) -> None:
         """Ask the server, from any thread, to end the statement that is running."""
@@ -292,3 +341,12 @@ class DriverAdapter(SessionStateAccess):
     @abstractmethod
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """Tell what an error means for the connection `raw` it was raised on (None: while it was being opened)."""
+
+
+async def _set(io: DriverIo, raw: RawConnection, name: str, value: Any) -> None:
+    """Set an attribute, by the method that asyncio drivers have for it."""
+    method = getattr(raw, f"set_{name}", None)
+    if method is None:
+        setattr(raw, name, value)
+    else:
+        await io.call(method, value)

@@ -15,11 +15,38 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
-# Code -> where its adapter is, imported on first use: nobody needs a driver that they do not use.
-_ADAPTERS = {"psycopg": "aws_advanced_python_wrapper.driver.psycopg:PsycopgAdapter"}
+_HERE = "aws_advanced_python_wrapper.driver"
 
-# The top-level package of a connect callable -> code.
-_PACKAGES = {"psycopg": "psycopg"}
+# Code -> the adapters of its blocking and its asyncio flavour, imported on first use: nobody needs a driver that is not
+# theirs.
+_ADAPTERS: dict[str, tuple[str | None, str | None]] = {
+    "psycopg": (f"{_HERE}.psycopg:PsycopgAdapter", f"{_HERE}.psycopg:PsycopgAdapter"),
+    "mysql-connector-python": (
+        f"{_HERE}.mysql_connector:MysqlConnectorAdapter",
+        f"{_HERE}.mysql_connector_aio:AsyncMysqlConnectorAdapter",
+    ),
+    "aiomysql": (None, f"{_HERE}.aiomysql:AiomysqlAdapter"),
+}
+
+# Package of a connect callable -> code. Of the packages that fit, the first counts.
+_PACKAGES = {
+    "psycopg": "psycopg",
+    "mysql.connector": "mysql-connector-python",
+    "aiomysql": "aiomysql",
+}
+
+# Package -> what to call, for messages: the blocking and the asyncio flavour.
+_EXAMPLES = {
+    "psycopg": ("psycopg.Connection.connect", "psycopg.AsyncConnection.connect"),
+    "mysql.connector": ("mysql.connector.connect", "mysql.connector.aio.connect"),
+    "aiomysql": ("mysql.connector.connect", "aiomysql.connect"),
+}
+
+# Packages of asyncio connect callables that need not be coroutine functions.
+_ASYNCHRONOUS = ("aiomysql", "mysql.connector.aio")
+
+# Packages whose connection classes open a connection where they are called.
+_CALLED_CLASSES = ("mysql.connector",)
 
 
 def adapter_for(
@@ -31,32 +58,39 @@ def adapter_for(
         AwsWrapperError: `target` is missing, not callable or of the other flavour, its driver is not known, or no
             adapter has that code.
     """
-    if not callable(target) or _is_connection_class(target):
+    if not callable(target) or _is_no_connect_function(target):
         raise AwsWrapperError(
-            f"connect needs the driver's connect function first, as in connect({_example(asynchronous)}, ...); "
+            f"connect needs the driver's connect function first, such as {_example(target, asynchronous)}; "
             f"it was given {_described(target)}"
         )
     _check_flavour(target, asynchronous=asynchronous)
     code = code or _code_of(target)
     if code not in _ADAPTERS:
         raise unknown("driver dialect", code, _ADAPTERS)
-    module, name = _ADAPTERS[code].split(":")
+    place = _ADAPTERS[code][asynchronous]
+    if place is None:
+        raise AwsWrapperError(
+            f"Parameter wrapper_driver_dialect: {code} is for asyncio, connect with "
+            "aws_advanced_python_wrapper.aio.AsyncAwsWrapperConnection"
+        )
+    module, name = place.split(":")
     adapter: DriverAdapter = getattr(import_module(module), name)(target)
     return adapter
 
 
 def _check_flavour(target: Callable[..., Any], *, asynchronous: bool) -> None:
-    is_coroutine_function = inspect.iscoroutinefunction(target)
-    if is_coroutine_function and not asynchronous:
+    is_asynchronous = inspect.iscoroutinefunction(target) or _is_within(_modules(_function(target)), _ASYNCHRONOUS)
+    if is_asynchronous and not asynchronous:
         raise AwsWrapperError(
             f"{_described(target)} is an asyncio connect function; give the blocking one, which is "
-            f"{_example(asynchronous)}, or connect with aws_advanced_python_wrapper.aio.AsyncAwsWrapperConnection"
+            f"{_example(target, asynchronous)}, or connect with "
+            "aws_advanced_python_wrapper.aio.AsyncAwsWrapperConnection"
         )
     # A function of the program's own may return an awaitable without being a coroutine function, a driver's does not.
-    if asynchronous and not is_coroutine_function and _package_of(_function(target)):
+    if asynchronous and not is_asynchronous and _package_of(_function(target)):
         raise AwsWrapperError(
             f"{_described(target)} is a blocking connect function; give the asyncio one, which is "
-            f"{_example(asynchronous)}, or connect with aws_advanced_python_wrapper.AwsWrapperConnection"
+            f"{_example(target, asynchronous)}, or connect with aws_advanced_python_wrapper.AwsWrapperConnection"
         )
 
 
@@ -80,8 +114,8 @@ def default_connect(*, asynchronous: bool = False) -> Callable[..., Any]:
     return connect
 
 
-def _example(asynchronous: bool) -> str:
-    return "psycopg.AsyncConnection.connect" if asynchronous else "psycopg.Connection.connect"
+def _example(target: Any, asynchronous: bool) -> str:
+    return _EXAMPLES[_package_of(_function(target)) or "psycopg"][asynchronous]
 
 
 def _code_of(target: Callable[..., Any]) -> str:
@@ -99,13 +133,26 @@ def _code_of(target: Callable[..., Any]) -> str:
     return _PACKAGES[package]
 
 
-def _is_connection_class(target: Any) -> bool:
-    return isinstance(target, type) and _package_of(target) is not None
+def _is_no_connect_function(target: Any) -> bool:
+    """Tell a class of connections that cannot be called to connect."""
+    return (
+        isinstance(target, type)
+        and _package_of(target) is not None
+        and not _is_within(_modules(target), _CALLED_CLASSES)
+    )
 
 
 def _package_of(target: Callable[..., Any]) -> str | None:
     """Return the known driver package that a connect function is of, or that its class derives from."""
-    owner = getattr(target, "__self__", None)  # the class of a class method such as psycopg.Connection.connect
-    classes = owner.__mro__ if isinstance(owner, type) else [target]
-    packages = (str(getattr(place, "__module__", "")).partition(".")[0] for place in classes)
-    return next((package for package in packages if package in _PACKAGES), None)
+    modules = _modules(target)
+    return next((package for package in _PACKAGES if _is_within(modules, (package,))), None)
+
+
+def _modules(target: Any) -> list[str]:
+    owner = getattr(target, "__self__", target)  # the class of a class method such as psycopg.Connection.connect
+    places = owner.__mro__ if isinstance(owner, type) else [target]
+    return [str(getattr(place, "__module__", "")) for place in places]
+
+
+def _is_within(modules: list[str], packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for module in modules for package in packages)

@@ -77,6 +77,8 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     """psycopg 3.1.12 and newer."""
 
     code = "psycopg"
+    engine = "postgresql"
+    limits_waits = True
     default_port = 5432
     package = "psycopg"
     setters = frozenset({"autocommit", "read_only", "isolation_level", "deferrable"})

@@ -15,7 +15,7 @@ from aws_advanced_python_wrapper.driver.session_state import ServerState, Sessio
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from aws_advanced_python_wrapper.deadline import Deadline
 
@@ -54,8 +54,9 @@ class PsycopgSession(SessionStateAccess):
     abort: Callable[[Any], None]
     error: Any
 
-    def copy_state(self, old: Any, new: Any) -> None:
-        """Copy transaction characteristics, factories, adapters and handlers."""
+    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
+        """Copy transaction characteristics, factories, adapters and handlers; psycopg sends them when they are due."""
+        del io, deadline
         for name in _STATE:
             setattr(new, name, getattr(old, name))
         new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make
@@ -64,8 +65,9 @@ class PsycopgSession(SessionStateAccess):
         """Note what a user sets, and which attributes there are."""
         return _Snapshot({name: _copied(getattr(raw, name)) for name in _STATE}, frozenset(vars(raw)))
 
-    def restore(self, raw: Any, snapshot: _Snapshot) -> None:
+    async def restore(self, io: Any, raw: Any, snapshot: _Snapshot, deadline: Deadline) -> None:
         """Set it again; the server's prepared statements, and what psycopg knows of them, stay."""
+        del io, deadline
         for name in vars(raw).keys() - snapshot.names:
             delattr(raw, name)
         for name, value in snapshot.values.items():
@@ -87,7 +89,7 @@ class PsycopgSession(SessionStateAccess):
         twin._closed = True  # as after psycopg's own `close`
         return twin
 
-    def session_query(self, raw: Any, state: ServerState, *, rollback: bool = False) -> str:
+    def session_queries(self, raw: Any, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
         """Reset what has a value now, and set what shall have one: statements of one message, all of them or none."""
         quoted = _Quoting(raw)
         settings = []
@@ -98,7 +100,7 @@ class PsycopgSession(SessionStateAccess):
         if role is not None:
             settings.append(f"pg_catalog.set_config('role', {quoted.literal(str(role))}, false)")
         resets = "".join(f"RESET {_SERVERS_NAMES[name]}; " for name, value in state.items() if value is None)
-        return f"{'ROLLBACK; ' if rollback else ''}{resets}SELECT {', '.join(settings) or 'NULL'}"
+        return (f"{'ROLLBACK; ' if rollback else ''}{resets}SELECT {', '.join(settings) or 'NULL'}",)
 
     async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
         """Under psycopg's own lock, and waiting its own way, by which a statement is cancelled on an interrupt."""

@@ -17,16 +17,16 @@ class SessionStateAccess(ABC):
     """The part of a driver's adapter that reads and writes the state of a session."""
 
     @abstractmethod
-    def copy_state(self, old: Any, new: Any) -> None:
-        """Give a new connection what the user set on the old one (which may be dead). No I/O."""
+    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
+        """Give a new connection what the user set on the old one, of which only the client's side is asked."""
 
     @abstractmethod
     def snapshot(self, raw: Any) -> Any:
         """Return what `restore` needs to make the driver's object again what it is now. No I/O."""
 
     @abstractmethod
-    def restore(self, raw: Any, snapshot: Any) -> None:
-        """Make the driver's object what it was; what was added to it meanwhile goes. No I/O."""
+    async def restore(self, io: Any, raw: Any, snapshot: Any, deadline: Deadline) -> None:
+        """Make the driver's object, and what it stands for, what it was; what was added to it meanwhile goes."""
 
     @abstractmethod
     def is_between_statements(self, raw: Any) -> bool:
@@ -37,8 +37,8 @@ class SessionStateAccess(ABC):
         """Return an object of the same class, with the same attributes, that says it is closed. No I/O."""
 
     @abstractmethod
-    def session_query(self, raw: Any, state: ServerState, *, rollback: bool = False) -> str:
-        """Return the query, for `query` or `command`, that gives the server's session this state. No I/O.
+    def session_queries(self, raw: Any, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
+        """Return the queries, for `query` or `command`, that give the server's session this state. No I/O.
 
         `rollback` ends a transaction first.
         """

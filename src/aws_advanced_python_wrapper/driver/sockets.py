@@ -76,3 +76,24 @@ def keep_alive(connected: socket.socket, interval: float, count: int) -> None:
     for option, number in (("TCP_KEEPINTVL", seconds), ("TCP_KEEPCNT", probes), ("TCP_KEEPIDLE", seconds)):
         if hasattr(socket, option):
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), number)
+
+
+class NotedSocket:
+    """A socket by its number, which may be another socket's once this one has been closed."""
+
+    __slots__ = ("_number", "_which")
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._which = os.fstat(number).st_ino
+
+    def duplicate(self) -> socket.socket:
+        """Return a socket object of its own for the socket; raises OSError if it has been closed."""
+        descriptor = os.dup(self._number)
+        try:
+            if os.fstat(descriptor).st_ino != self._which:
+                raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
+            return socket.socket(fileno=descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise

@@ -19,7 +19,7 @@ WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "driver",
-    "Which driver the connect function is of: `psycopg`. Needed for a function of your own only.",
+    "Which driver the connect function is of: `aiomysql`, `mysql-connector-python` or `psycopg`. Needed for a function of your own only.",
 )
 
 AUXILIARY_QUERY_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(

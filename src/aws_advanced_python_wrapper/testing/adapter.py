@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.testing.cursor import FakeCursor
 from aws_advanced_python_wrapper.testing.errors import LoginError, NetworkError, ReadOnlyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -60,6 +60,8 @@ class FakeAdapter(DriverAdapter):
     """The adapter; its code is psycopg's, so that databases are detected as behind psycopg."""
 
     code = "psycopg"
+    engine = "postgresql"
+    limits_waits = True
     default_port = 5432
     package = "aws_advanced_python_wrapper"
     connection_calls = frozenset({"tpc_begin"})
@@ -164,16 +166,18 @@ class FakeAdapter(DriverAdapter):
         """Tell whether it is a `FakeCursor`."""
         return isinstance(value, FakeCursor)
 
-    def copy_state(self, old: FakeConnection, new: FakeConnection) -> None:
+    async def copy_state(self, io: DriverIo, old: FakeConnection, new: FakeConnection, deadline: Deadline) -> None:
         """Copy `autocommit`."""
+        del io, deadline
         new.autocommit = old.autocommit
 
     def snapshot(self, raw: FakeConnection) -> Any:
         """Note `autocommit`, and which attributes there are."""
         return raw.autocommit, frozenset(vars(raw))
 
-    def restore(self, raw: FakeConnection, snapshot: Any) -> None:
+    async def restore(self, io: DriverIo, raw: FakeConnection, snapshot: Any, deadline: Deadline) -> None:
         """Set `autocommit` again."""
+        del io, deadline
         raw.autocommit, names = snapshot
         for name in vars(raw).keys() - names:
             delattr(raw, name)
@@ -188,10 +192,10 @@ class FakeAdapter(DriverAdapter):
         twin.closed, twin.statements = True, list(raw.statements)
         return twin
 
-    def session_query(self, raw: FakeConnection, state: ServerState, *, rollback: bool = False) -> str:
+    def session_queries(self, raw: FakeConnection, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
         """Return a query that the fake connection remembers in its `session_state`."""
         del raw
-        return SESSION_QUERY + json.dumps({**state, **({"rollback": True} if rollback else {})})
+        return (SESSION_QUERY + json.dumps({**state, **({"rollback": True} if rollback else {})}),)
 
     async def command(self, io: DriverIo, raw: FakeConnection, sql: str, deadline: Deadline) -> None:
         """Ask the host, outside transactions."""
