@@ -12,7 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
-from aws_advanced_python_wrapper.local.postgresql.processes import kill_servers
+from aws_advanced_python_wrapper.local.postgresql import shared_memory
+from aws_advanced_python_wrapper.local.processes import kill_servers
 
 _DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -31,7 +32,9 @@ def clean_up(directory: Path, hosts_file: Path) -> None:
     if not directory.exists():
         return
     nodes = directory / "nodes"
+    segments = shared_memory.of_servers(nodes)
     kill_servers(nodes)
+    shared_memory.remove(segments | shared_memory.of_servers(nodes))
     _forget_names(directory, hosts_file)
     shutil.rmtree(directory, ignore_errors=True)
 

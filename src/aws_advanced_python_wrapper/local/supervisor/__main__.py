@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -19,14 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.local import places, reaper
+from aws_advanced_python_wrapper.local import engine, places, reaper
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 from aws_advanced_python_wrapper.local.places import Place
-from aws_advanced_python_wrapper.local.postgresql import installation
-from aws_advanced_python_wrapper.local.postgresql.configuration import SUPERUSER
-from aws_advanced_python_wrapper.local.postgresql.node import Credentials
-from aws_advanced_python_wrapper.local.postgresql.template import Template
 from aws_advanced_python_wrapper.local.settings import Settings
 from aws_advanced_python_wrapper.local.supervisor import changes
 from aws_advanced_python_wrapper.local.supervisor.control_server import ControlServer
@@ -58,7 +53,7 @@ class Supervisor:
         controller = None
         try:
             controller = self._controller()
-            await self._until_ending(self._come_up(controller))
+            await self._until_ending(changes.start_cluster(controller))
             if not self.ending.is_set():
                 await self._serve(controller)
         except LocalClusterError as error:
@@ -71,24 +66,13 @@ class Supervisor:
             reaper.clean_up(self.place.directory, self.hosts_file)
 
     def _controller(self) -> ClusterController:
-        found = installation.prepare(self.settings.postgres_bin, self.settings.postgres_version, self.place.directory)
-        password = secrets.token_hex(16)
-        passfile = self.place.directory / "passfile"
-        passfile.touch(mode=0o600)
-        passfile.write_text(f"*:*:*:{SUPERUSER}:{password}\n")
-        found.user.give(passfile)
+        servers = engine.load(self.settings, self.place.directory)
+        for name in [name for name in os.environ if name.startswith(servers.environment)]:
+            del os.environ[name]  # meant for the owner's own connections
         hosts = HostsFile(self.hosts_file) if self.hosts_file.exists() else HostsFile.create(self.hosts_file)
-        directory, credentials = self.place.directory, Credentials(passfile, password)
-        controller = ClusterController(self.settings, directory, found, credentials, hosts, self._report)
-        controller.nodes_directory.mkdir(mode=0o700)
-        found.user.give(controller.nodes_directory)
+        controller = ClusterController(servers, hosts, self._report)
         self._write_card(controller)
         return controller
-
-    async def _come_up(self, controller: ClusterController) -> None:
-        template = Template(controller.installation, controller.nodes_directory / "template")
-        password = controller.superuser_password
-        await changes.start_cluster(controller, template, password)
 
     async def _serve(self, controller: ClusterController) -> None:
         server = ControlServer(controller, self.ending)
@@ -178,8 +162,6 @@ def reaper_at_work(place: Place, hosts_file: Path) -> Iterator[None]:
 def main() -> None:
     """Run the supervisor."""
     os.umask(0o022)  # the servers may run as another user and have to get through
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]  # meant for the owner's own connections
     order = json.loads(_first_line())
     place = Place(Path(order["directory"]))
     if order["detached"]:

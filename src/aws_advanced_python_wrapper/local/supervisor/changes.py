@@ -11,22 +11,21 @@ from aws_advanced_python_wrapper.local.supervisor import replication
 from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController, cancel_background
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.postgresql.template import Template
     from aws_advanced_python_wrapper.local.supervisor.member import Member
 
 
-async def start_cluster(cluster: ClusterController, template: Template, superuser_password: str) -> None:
+async def start_cluster(cluster: ClusterController) -> None:
     """Bring all instances up from one template."""
     members = [cluster.new_member() for _ in range(cluster.settings.instances)]
     cluster.report("creating the database")
-    await template.create(cluster.settings, superuser_password)
+    await cluster.engine.create_template()
     cluster.report("copying it for every instance")
-    await asyncio.gather(*(template.copy(member.node.directory) for member in members))
+    await asyncio.gather(*(cluster.engine.copy_template(member.node) for member in members))
     cluster.report(f"starting {len(members)} servers")
     for member in members:
         cluster.write_table(member)
         cluster.configure(member)
-        member.node.start(standby=not member.is_writer)
+        member.node.start()
     timeout = cluster.settings.start_timeout
     await asyncio.gather(*(member.node.wait_ready(timeout) for member in members))
     for member in members:
@@ -41,7 +40,7 @@ async def start_cluster(cluster: ClusterController, template: Template, superuse
 
 async def _enter(cluster: ClusterController, member: Member) -> None:
     member.state = "running"
-    cluster.records.set_instance(member.name, member.node.address)
+    cluster.records.set_instance(member.name, member.node.site.address)
     await member.proxy.start()
     if not member.is_writer:
         cluster.count_on(member, counted=True)
@@ -99,7 +98,7 @@ async def reboot(cluster: ClusterController, member: Member) -> None:
     member.state = "restarting"
     member.close()
     cluster.record("reboot", member)
-    await member.node.stop("fast")
+    await member.node.stop()
     await asyncio.gather(_bring_up(cluster, member), asyncio.sleep(cluster.delays.restart_time))
     cluster.record("rebooted", member)
 
@@ -108,10 +107,10 @@ async def _bring_up(cluster: ClusterController, member: Member) -> None:
     if not member.node.directory.is_dir():
         await replication.rebuild(cluster, member)
         return
-    replication.clean(member)
+    member.node.clean()
     cluster.configure(member)
     cluster.write_table(member)
-    member.node.start(standby=not member.is_writer)
+    member.node.start()
     await member.node.wait_ready(cluster.settings.start_timeout)
     if member.is_writer:
         member.state = "running"
@@ -137,7 +136,7 @@ async def add_reader(cluster: ClusterController, name: str | None) -> Member:
     except BaseException:
         await _discard(cluster, member)
         raise
-    cluster.records.set_instance(member.name, member.node.address)
+    cluster.records.set_instance(member.name, member.node.site.address)
     cluster.record("added", member)
     return member
 

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.dns import Records
-from aws_advanced_python_wrapper.local.postgresql import configuration, sql_surface
-from aws_advanced_python_wrapper.local.postgresql.node import Credentials, Node
+from aws_advanced_python_wrapper.local.node import Part, Site
 from aws_advanced_python_wrapper.local.proxy.certificates import Authority
-from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
-from aws_advanced_python_wrapper.local.settings import MOST_INSTANCES, Settings
+from aws_advanced_python_wrapper.local.settings import MOST_INSTANCES
 from aws_advanced_python_wrapper.local.supervisor import addresses
 from aws_advanced_python_wrapper.local.supervisor.member import Member
 from aws_advanced_python_wrapper.local.supervisor.topology import TopologyTables
@@ -22,10 +20,9 @@ from aws_advanced_python_wrapper.local.values import Event, Status
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-    from pathlib import Path
 
+    from aws_advanced_python_wrapper.local.engine import Engine
     from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
-    from aws_advanced_python_wrapper.local.postgresql.installation import Installation
 
 _WATCH_INTERVAL = 0.05
 
@@ -36,20 +33,11 @@ class ClusterController:
     Everything runs on one event loop; `changing` keeps the operations that change roles or members apart.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        directory: Path,
-        installation: Installation,
-        credentials: Credentials,
-        hosts: HostsFile,
-        report: Callable[[str], None],
-    ) -> None:
-        self.settings = settings
+    def __init__(self, engine: Engine, hosts: HostsFile, report: Callable[[str], None]) -> None:
+        self.engine = engine
+        self.settings = settings = engine.settings
         self.delays = settings.delays
         self.names = settings.names()
-        self.directory = directory
-        self.installation = installation
         self.network = addresses.choose(settings.port)
         self.members: list[Member] = []
         self.custom: dict[str, tuple[str, ...]] = {}
@@ -57,21 +45,10 @@ class ClusterController:
         self.events: list[Event] = []
         self.changing = asyncio.Lock()
         self.report = report
-        self.authority = Authority.create(directory)
+        self.authority = Authority.create(engine.directory)
         self.tables = TopologyTables(self._topology_delay)
         self.records = Records(hosts, self.names)
-        self._credentials = credentials
         self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def nodes_directory(self) -> Path:
-        """Where the servers' data is."""
-        return self.directory / "nodes"
-
-    @property
-    def superuser_password(self) -> str:
-        """The password the template is made with."""
-        return self._credentials.password
 
     @property
     def writer(self) -> Member:
@@ -101,30 +78,30 @@ class ClusterController:
         if any(member.name == name for member in self.members):
             raise LocalClusterError(f"there is an instance {name!r} already")
         host = self.names.instance(name)
-        address = self.network.address(number)
-        node = self._new_node(name, address)
-        proxy = Proxy(name, address, self.network.port, (address, self.network.private_port), self._tls(host, address))
+        site = Site(number, name, host, self.network.address(number), self.network.private_port)
+        proxy = self.engine.proxy(site, self.network.port, self._tls(site))
         proxy.require_tls(self.settings.tls == "require")
-        member = Member(number, host, node, proxy, "reader" if self.members else "writer")
+        member = Member(self.engine.node(site), proxy, "reader" if self.members else "writer")
         self.members.append(member)
         self.members.sort(key=lambda m: m.number)
         return member
 
+    def part(self, member: Member) -> Part:
+        """Return what the server of an instance has to do."""
+        return Part(None if member.is_writer else self.writer.node.site, tuple(sorted(self.synchronous)))
+
     def configure(self, member: Member) -> None:
-        """Write the role into the configuration of the server, and let it know if it runs."""
-        if member.is_writer:
-            member.node.configure(None, sorted(self.synchronous))
-        else:
-            # A standby insists on synchronous commits too, lest it confirms some alone when it has just been promoted.
-            member.node.configure(self.writer.node.source, [self.writer.name])
-        member.node.reload()
+        """Let the server of an instance know what it has to do."""
+        member.node.take(self.part(member))
 
     def count_on(self, member: Member, *, counted: bool) -> None:
         """Say whether the writer may take this standby's word that a commit is safe."""
         before = set(self.synchronous)
         (self.synchronous.add if counted else self.synchronous.discard)(member.name)
-        if self.synchronous != before and self.writer.node.directory.is_dir():
+        if self.synchronous != before:
             self.configure(self.writer)
+            if counted:
+                self.configure(member)
 
     def publish(self) -> None:
         """Spread who writes and who reads: to the tables and to DNS, each with its delay."""
@@ -145,10 +122,10 @@ class ClusterController:
 
     def publish_dns(self, delay: float) -> None:
         """Point the endpoints at the instances that run now."""
-        running = {m.name: m.node.address for m in self.members if m.state in ("running", "paused")}
-        readers = [m.node.address for m in self.members if not m.is_writer and m.name in running]
+        running = {m.name: m.node.site.address for m in self.members if m.state in ("running", "paused")}
+        readers = [m.node.site.address for m in self.members if not m.is_writer and m.name in running]
         custom = {name: [running[m] for m in members if m in running] for name, members in self.custom.items()}
-        self.records.publish(self.writer.node.address, readers, custom, delay)
+        self.records.publish(self.writer.node.site.address, readers, custom, delay)
 
     def lost(self, member: Member) -> None:
         """Take note that a server does not run any more."""
@@ -175,8 +152,8 @@ class ClusterController:
         """Return a picture of this moment."""
         return Status(
             name=self.settings.name,
-            directory=str(self.directory),
-            server_version=self.installation.version,
+            directory=str(self.engine.directory),
+            server_version=self.engine.version,
             writer_endpoint=self.names.writer,
             reader_endpoint=self.names.reader,
             custom_endpoints={name: list(members) for name, members in self.custom.items()},
@@ -207,20 +184,10 @@ class ClusterController:
     def _topology_delay(self, instance: str) -> float:
         return self.delays.topology(instance)
 
-    def _new_node(self, name: str, address: str) -> Node:
-        text = configuration.server(
-            address,
-            self.network.private_port,
-            self.settings.max_connections,
-            {**sql_surface.settings(name, self.settings.deployment), **self.settings.server_settings},
-        )
-        directory = self.nodes_directory / name
-        return Node(name, address, self.network.private_port, directory, self.installation, self._credentials, text)
-
-    def _tls(self, host: str, address: str) -> ssl.SSLContext | None:
+    def _tls(self, site: Site) -> ssl.SSLContext | None:
         if self.settings.tls == "off":
             return None
-        names = [host, self.names.writer, self.names.reader, self.names.any_custom, address]
+        names = [site.host, self.names.writer, self.names.reader, self.names.any_custom, site.address]
         return self.authority.server_context(names)
 
 

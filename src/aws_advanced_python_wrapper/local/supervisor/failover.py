@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _TICK = 0.002
 _PROMOTION_TIMEOUT = 30.0
-_WRITE = "SELECT pg_logical_emit_message(true, 'aws-driver-local', 'the new writer')"
-_STANDS = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')"
 
 
 async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
@@ -44,7 +42,8 @@ async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | No
     await promote(cluster, new)
     new.open()
     result = finished(cluster, old, kind, began)
-    await _fence(old)
+    old.close()  # one that hangs gives no sign until now
+    old.state = "rebuilding"
     cluster.publish()
     _follow_up(cluster)
     return result
@@ -77,15 +76,15 @@ async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence
         old.node.freeze()
         await asyncio.sleep(cluster.delays.hang_detection)
         _restart(cluster, [m for m in cluster.members if m is not old])
-        return
-    if kind == "crash":
-        old.node.kill_at_once()
-    old.close()
-    _restart(cluster, cluster.members)
-    if kind == "crash":
-        await old.node.kill()
     else:
-        await old.node.stop("fast")
+        if kind == "crash":
+            old.node.kill_at_once()
+        old.close()
+        _restart(cluster, cluster.members)
+    if kind == "graceful":
+        await old.node.stop()
+    else:
+        await old.node.kill()
     await replication.drained(standbys)
 
 
@@ -107,30 +106,22 @@ async def promote(cluster: ClusterController, new: Member) -> None:
     old.role, new.role = "reader", "writer"
     cluster.synchronous = {member.name for member in cluster.standbys}
     cluster.configure(new)
-    new.node.promote()
     for member in cluster.members:
         if member is not new and member.state in ("running", "paused"):
             cluster.configure(member)
     began = time.monotonic()
     await until(lambda: _stands(cluster, new, time.monotonic() - began), tick=_TICK)
-    await new.node.sql(_WRITE)
+    await new.node.write()
 
 
 async def _stands(cluster: ClusterController, new: Member, seconds: float) -> bool:
     if seconds > _PROMOTION_TIMEOUT:
         raise LocalClusterError(f"{new.name} was not promoted in {seconds:.0f} s:\n{new.node.log_tail()}")
-    promoted, followers = (await new.node.sql(_STANDS))[0]
-    if promoted and not followers and seconds > replication.STREAM_TIMEOUT:
+    standing = await new.node.standing()
+    if standing.writes and not standing.followers and seconds > replication.STREAM_TIMEOUT:
         for member in cluster.standbys:  # nobody can follow: do not make commits wait for them
             cluster.count_on(member, counted=False)
-    return bool(promoted and (followers or not cluster.synchronous))
-
-
-async def _fence(old: Member) -> None:
-    """Make sure the old writer never answers again with its old data."""
-    await old.node.kill()
-    old.close()
-    old.state = "rebuilding"
+    return standing.writes and bool(standing.followers or not cluster.synchronous)
 
 
 def _follow_up(cluster: ClusterController) -> None:
@@ -148,11 +139,11 @@ async def _restart_in_place(cluster: ClusterController, kind: FailoverKind) -> N
     await writer.node.kill()
     writer.close()
     cluster.configure(writer)
-    writer.node.start(standby=False)
+    writer.node.start()
     await asyncio.gather(
         writer.node.wait_ready(cluster.settings.start_timeout), asyncio.sleep(cluster.delays.restart_time)
     )
-    await writer.node.sql(_WRITE)
+    await writer.node.write()
     writer.state = "running"
     cluster.tables.back(writer.name)
     writer.open()

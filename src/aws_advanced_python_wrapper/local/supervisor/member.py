@@ -10,17 +10,17 @@ from aws_advanced_python_wrapper.local.supervisor.topology import Row
 from aws_advanced_python_wrapper.local.values import Condition, Role, State
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.postgresql.node import Node
+    from aws_advanced_python_wrapper.local.node import Node
     from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
 
 
 class Member:
     """One instance; `state` is what is known or being done, not a question to the server."""
 
-    def __init__(self, number: int, host: str, node: Node, proxy: Proxy, role: Role) -> None:
-        self.number = number
+    def __init__(self, node: Node, proxy: Proxy, role: Role) -> None:
+        self.number = node.site.number
         self.name = node.name
-        self.host = host
+        self.host = node.site.host
         self.node = node
         self.proxy = proxy
         self.role: Role = role
@@ -71,9 +71,9 @@ class Member:
         return Condition(
             name=self.name,
             host=self.host,
-            address=self.node.address,
+            address=self.node.site.address,
             port=self.proxy.port,
-            private_port=self.node.port,
+            private_port=self.node.site.port,
             role=self.role,
             state=self.state,
             connections=self.proxy.counters().current,

@@ -126,7 +126,7 @@ class Operations:
 
     async def set_dns(self, name: str, instance: str | None) -> None:
         """See `LocalCluster.set_dns`."""
-        address = self._cluster.member(instance).node.address if instance else None
+        address = self._cluster.member(instance).node.site.address if instance else None
         self._cluster.records.pin(name, address)
 
     async def custom_endpoint(self, name: str, members: list[str]) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
-import psycopg
-
-from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.postgresql import processes
+from aws_advanced_python_wrapper.local.errors import LocalClusterError, NoAnswerError
+from aws_advanced_python_wrapper.local.node import Part
 from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController, cancel_background
 from aws_advanced_python_wrapper.local.waiting import until
 
@@ -21,43 +18,29 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.supervisor.member import Member
 
 _TICK = 0.005
-_FOLLOWERS = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
-_RECEIVED = "SELECT (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"
-_RECEIVING = "SELECT count(*) FROM pg_stat_get_wal_receiver() AS w WHERE w.pid IS NOT NULL"
 STREAM_TIMEOUT = 3.0
-FAILURES = (psycopg.Error, OSError, TimeoutError, asyncio.TimeoutError)
-
-
-async def received(member: Member) -> int:
-    """Return how much WAL a standby has."""
-    return int(await member.node.value(_RECEIVED) or 0)
 
 
 async def most_advanced(standbys: Sequence[Member]) -> Member:
-    """Return the standby that has the most WAL; the first in order when several have."""
-    positions = await asyncio.gather(*(received(member) for member in standbys))
+    """Return the standby that has the most; the first in order when several have."""
+    positions = await asyncio.gather(*(member.node.position() for member in standbys))
     return standbys[positions.index(max(positions))]
 
 
 async def drained(standbys: Sequence[Member], timeout: float = 1.0) -> None:
     """Wait until no standby receives any more: what the dead writer had sent is then on disk."""
-
-    async def has_drained(member: Member) -> bool:
-        return not await member.node.value(_RECEIVING)
-
-    await asyncio.gather(*(until(partial(has_drained, member), timeout) for member in standbys))
+    await asyncio.gather(*(member.node.drain(timeout) for member in standbys))
 
 
 async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None:
     """Let a standby fetch from another one what it lacks."""
-    goal = await received(ahead)
-    if await received(member) >= goal:
+    goal = await ahead.node.position()
+    if await member.node.position() >= goal:
         return
-    member.node.configure(ahead.node.source, ())
-    member.node.reload()
+    member.node.take(Part(ahead.node.site))
 
     async def has_caught_up() -> bool:
-        return await received(member) >= goal
+        return await member.node.position() >= goal
 
     if not await until(has_caught_up, timeout):
         raise LocalClusterError(f"{member.name} could not catch up with {ahead.name} within {timeout:g} s")
@@ -67,27 +50,23 @@ async def streams(cluster: ClusterController, member: Member, timeout: float = S
     """Wait until the writer streams to this standby; tell whether it does."""
 
     async def is_streaming() -> bool:
-        with suppress(*FAILURES):
-            return (member.name,) in await cluster.writer.node.sql(_FOLLOWERS)
+        with suppress(NoAnswerError):
+            return await member.node.follows(cluster.writer.node)
         return False
 
     return await until(is_streaming, timeout, 2 * _TICK)
 
 
 async def rebuild(cluster: ClusterController, member: Member) -> None:
-    """Replace a member's data by a copy of the writer's and start it as a standby."""
+    """Have a member begin anew as a standby with the writer's data."""
     member.state = "rebuilding"
     member.close()
     cluster.tables.gone(member.name)
     cluster.count_on(member, counted=False)
     await member.node.kill()
     await asyncio.sleep(cluster.delays.rejoin_delay)
-    await asyncio.get_running_loop().run_in_executor(None, member.node.remove)  # the proxies run in this loop
-    await member.node.base_backup(cluster.writer.node.source)
-    cluster.configure(member)
+    await member.node.rebuild(cluster.writer.node, cluster.part(member), cluster.settings.start_timeout)
     cluster.write_table(member)
-    member.node.start(standby=True)
-    await member.node.wait_ready(cluster.settings.start_timeout)
     if not await streams(cluster, member, cluster.settings.start_timeout):
         raise LocalClusterError(f"{member.name} does not follow the writer:\n{member.node.log_tail()}")
     joined(cluster, member)
@@ -118,11 +97,11 @@ def return_in_background(cluster: ClusterController, member: Member) -> None:
 
 async def _return(cluster: ClusterController, member: Member) -> None:
     await asyncio.sleep(cluster.delays.rejoin_delay)
-    clean(member)
+    member.node.clean()
     cluster.configure(member)
     cluster.write_table(member)
-    with suppress(LocalClusterError, *FAILURES):
-        member.node.start(standby=True)
+    with suppress(LocalClusterError, OSError):
+        member.node.start()
         await member.node.wait_ready(cluster.settings.start_timeout)
         if await streams(cluster, member):
             joined(cluster, member)
@@ -161,7 +140,7 @@ async def _try_to_rebuild(cluster: ClusterController, member: Member) -> str:
     """Return what went wrong, or nothing."""
     try:
         await rebuild(cluster, member)
-    except (LocalClusterError, *FAILURES) as error:
+    except (LocalClusterError, OSError) as error:
         return str(error) or repr(error)
     return ""
 
@@ -181,8 +160,3 @@ async def halt(cluster: ClusterController) -> None:
     """Stop everything that goes on in the background."""
     for member in cluster.members:
         await cancel_background(member)
-
-
-def clean(member: Member) -> None:
-    """Remove what a server that died left behind."""
-    processes.kill_servers(member.node.directory)

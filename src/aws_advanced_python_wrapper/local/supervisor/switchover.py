@@ -43,7 +43,7 @@ async def _hand_over(cluster: ClusterController, old: Member, new: Member) -> No
     old.state = "rebuilding"
     old.close()
     cluster.tables.gone(old.name)
-    await asyncio.gather(old.node.stop("fast"), new.node.sql("SELECT 1"))
+    await asyncio.gather(old.node.stop(), new.node.answer())
     await replication.drained(cluster.standbys)
     await replication.catch_up(new, await replication.most_advanced(cluster.standbys))
     await failover.promote(cluster, new)

@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.postgresql.sql_surface import TOPOLOGY_FILE
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aws_advanced_python_wrapper.local.postgresql.node import Node
+    from aws_advanced_python_wrapper.local.node import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +100,8 @@ class TopologyTables:
             self._write(self._nodes[name])
 
     def _write(self, node: Node) -> None:
-        if not (node.directory / "PG_VERSION").exists():  # being rebuilt; its file is written before it starts again
-            return
         seen, lags = self._seen.get, self._lags.get
         rows = [
             {**asdict(row), "seen": seen(row.server_id), "lag": lags(row.server_id)} for row in self._views[node.name]
         ]
-        node.write(TOPOLOGY_FILE, json.dumps(rows))
+        node.show(json.dumps(rows))

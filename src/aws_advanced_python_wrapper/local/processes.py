@@ -1,4 +1,4 @@
-"""Processes, and what they leave behind when they are killed.
+"""The servers' processes and the user they run as.
 
 The reaper imports this too: nothing heavy may be imported here.
 """
@@ -11,32 +11,18 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from aws_advanced_python_wrapper.local.users import User
+
 _PR_SET_PDEATHSIG = 1
-_IPC_RMID = 0
-_SERVER_PROGRAMS = {"postgres", "initdb", "pg_basebackup", "cp"}
+_SERVER_PROGRAMS = {"postgres", "initdb", "pg_basebackup", "mysqld", "cp"}
+_LOADER = "ld-linux"  # what the kernel shows of a program that is run through its own loader
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """The user the servers run as; `switch` says whether this process has to change to it."""
-
-    name: str
-    uid: int
-    gid: int
-    switch: bool
-
-    def give(self, path: Path) -> None:
-        """Make a file or directory this user's own."""
-        if self.switch:
-            os.chown(path, self.uid, self.gid)
 
 
 def spawn(
@@ -57,16 +43,14 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        user=user.uid if user.switch else None,
-        group=user.gid if user.switch else None,
-        extra_groups=[] if user.switch else None,
+        **user.options(),
         env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC"},
         preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509  # the supervisor forks on its only thread
     )
 
 
 def _dies_with(parent: int) -> Callable[[], None]:
-    # After the change of user, which clears the setting. SIGQUIT lets PostgreSQL remove its shared memory.
+    # After the change of user, which clears the setting. SIGQUIT lets a server clean up; PostgreSQL has shared memory.
     def ask_kernel() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGQUIT), 0, 0, 0)
         if os.getppid() != parent:
@@ -78,7 +62,7 @@ def _dies_with(parent: int) -> Callable[[], None]:
 def of_server(directory: Path) -> list[int]:
     """Return the pids of the server programs that work in `directory` or below it.
 
-    PostgreSQL's processes stay in their data directory, so this finds also those whose parent is gone.
+    Servers stay in their data directory, so this finds also those whose parent is gone.
     """
     return [
         int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _works_in(entry, directory)
@@ -91,7 +75,12 @@ def _works_in(process: Path, directory: Path) -> bool:
         program = str((process / "exe").readlink()).removesuffix(" (deleted)")
     except OSError:  # it ended meanwhile, or is somebody else's
         return False
-    return Path(program).name in _SERVER_PROGRAMS and (cwd == str(directory) or cwd.startswith(f"{directory}/"))
+    name = Path(program).name
+    return (name in _SERVER_PROGRAMS or name.startswith(_LOADER)) and _is_below(cwd, directory)
+
+
+def _is_below(path: str, directory: Path) -> bool:
+    return path == str(directory) or path.startswith(f"{directory}/")
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:
@@ -102,33 +91,11 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def kill_servers(directory: Path, timeout: float = 10.0) -> bool:
-    """Kill what works in `directory`, remove its shared memory; tell whether nothing is left."""
-    segments = shared_memory(directory)
+    """Kill what works in `directory`; tell whether nothing is left."""
     end = time.monotonic() + timeout
     while pids := of_server(directory):
         send(pids, signal.SIGKILL)
         if time.monotonic() > end:
             return False
         time.sleep(0.01)
-    for segment in segments | shared_memory(directory):
-        remove_shared_memory(segment)
     return True
-
-
-def shared_memory(directory: Path) -> set[int]:
-    """Return the ids of the SysV segments of the servers whose data is in `directory` or right below it."""
-    files = [directory / "postmaster.pid", *directory.glob("*/postmaster.pid")]
-    return {segment for file in files if (segment := _segment(file)) is not None}
-
-
-def _segment(pid_file: Path) -> int | None:
-    # Line 7 of postmaster.pid: "key id".
-    try:
-        return int(pid_file.read_text().splitlines()[6].split()[1])
-    except (OSError, IndexError, ValueError):  # no such file, or not yet written in full
-        return None
-
-
-def remove_shared_memory(segment: int) -> None:
-    """Remove a SysV segment; one that is gone already is fine."""
-    _libc.shmctl(segment, _IPC_RMID, None)

@@ -1,0 +1,58 @@
+"""PostgreSQL servers with streaming replication."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.local.engine import Engine
+from aws_advanced_python_wrapper.local.postgresql import configuration, installation, sql_surface
+from aws_advanced_python_wrapper.local.postgresql.node import Credentials, PostgresqlNode
+from aws_advanced_python_wrapper.local.postgresql.template import Template
+from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from aws_advanced_python_wrapper.local.node import Node, Site
+    from aws_advanced_python_wrapper.local.settings import Settings
+
+
+class PostgresqlEngine(Engine):
+    """See `Engine`."""
+
+    environment = "PG"
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self._installation = installation.prepare(settings.postgres_bin, settings.postgres_version, directory)
+        super().__init__(settings, directory, self._installation.version, self._installation.user)
+        self._credentials = Credentials(directory / "passfile", secrets.token_hex(16))
+        self._template = Template(self._installation, self.nodes_directory / "template")
+        self._write_passfile()
+
+    async def create_template(self) -> None:
+        """See `Engine`."""
+        await self._template.create(self.settings, self._credentials.password)
+
+    async def copy_template(self, node: Node) -> None:
+        """See `Engine`."""
+        await self._template.copy(node.directory)
+
+    def node(self, site: Site) -> PostgresqlNode:
+        """See `Engine`."""
+        own = sql_surface.settings(site.name, self.settings.deployment)
+        extra = {**own, **self.settings.server_settings}
+        text = configuration.server(site.address, site.port, self.settings.max_connections, extra)
+        directory = self.nodes_directory / site.name
+        return PostgresqlNode(site, directory, self._installation, self._credentials, text)
+
+    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
+        """See `Engine`."""
+        return Proxy(site.name, site.address, port, (site.address, site.port), tls)
+
+    def _write_passfile(self) -> None:
+        passfile = self._credentials.passfile
+        passfile.touch(mode=0o600)
+        passfile.write_text(f"*:*:*:{configuration.SUPERUSER}:{self._credentials.password}\n")
+        self.user.give(passfile)
