@@ -7,24 +7,25 @@ import ssl
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aws_advanced_python_wrapper.local.proxy.postgresql_opening import ends_login, next_step
 from aws_advanced_python_wrapper.local.proxy.side import Side
+from aws_advanced_python_wrapper.local.proxy.target import Target, dial
 from aws_advanced_python_wrapper.local.proxy.tls import TlsEnd
 from aws_advanced_python_wrapper.local.proxy.way import Conditions, End, Way
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.proxy.postgresql_opening import Step
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Speaks
 
 
 class Observer(Protocol):
     """The proxy, as its links see it."""
 
-    target: tuple[str, int]
+    target: Target
+    speaks: Speaks
     tls: ssl.SSLContext | None
     tls_required: bool
 
     def logged_in(self, link: Link) -> None:
-        """Note that the login of the link is over."""
+        """Note that the login of the link has succeeded."""
 
     def left(self, link: Link) -> None:
         """Note that the client has gone."""
@@ -51,15 +52,27 @@ class Link:
         self._to_client = Way(to_client, self._give, self._finish_client, partial(self._server.hold, "slow way"))
         self._frozen = to_server.frozen
         self._tls: TlsEnd | None = None
-        self._opening = b""
-        self._passing = False
-        self._logging_in = True
-        self._tail = b""
+        self._dialogue = observer.speaks(self)
         self._early: list[bytes] = []
         self._dialing: asyncio.Task[object] | None = None
         self._gone = False
         self._abandoned = False
         self.bytes_left: int | None = None
+
+    @property
+    def offers_tls(self) -> bool:
+        """Whether the proxy has a certificate."""
+        return self._observer.tls is not None
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether clients without TLS are turned away."""
+        return self._observer.tls_required
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the client speaks TLS by now."""
+        return self._tls is not None
 
     def change(self, to_server: Conditions, to_client: Conditions) -> None:
         """Follow new network conditions."""
@@ -102,12 +115,8 @@ class Link:
         """Take bytes of the client that crossed the network."""
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
-        if not data or self._abandoned:
-            return
-        if self._passing:
-            self._pass(data)
-        else:
-            self._open(data)
+        if data and not self._abandoned:
+            self._dialogue.from_client(data)
 
     def _decrypted(self, tls: TlsEnd, data: bytes) -> bytes:
         try:
@@ -121,42 +130,37 @@ class Link:
             self._to_client.push(answer)
         return plain
 
-    def _open(self, data: bytes) -> None:
-        self._opening += data
-        while self._opening and not self._passing:
-            step = next_step(
-                self._opening,
-                offers_tls=self._observer.tls is not None,
-                requires_tls=self._observer.tls_required,
-                encrypted=self._tls is not None,
-            )
-            if step is None:
-                return
-            self._follow(step)
+    # What the dialogue does
 
-    def _follow(self, step: Step) -> None:
-        rest, self._opening = self._opening[step.used :], b""
-        if step.reply:
-            self._to_client.push(step.reply if self._tls is None else self._tls.encrypt(step.reply))
-        if step.refused:
-            self._to_client.end(End.CLOSED)
-            self._abandon_server()
-        elif step.start_tls and self._observer.tls is not None:
-            self._tls = TlsEnd(self._observer.tls)
-            if rest:
-                self._take(rest)
-        elif step.passed:
-            self._passing = True
-            self._pass(rest)
-        else:
-            self._opening = rest
+    def send_client(self, data: bytes) -> None:
+        """Send to the client, through TLS if that is spoken."""
+        self._to_client.push(data if self._tls is None else self._tls.encrypt(data))
 
-    def _pass(self, data: bytes) -> None:
+    def send_server(self, data: bytes) -> None:
+        """Send to the server, as soon as it is there."""
         if self._server.transport is None:
             self._early.append(data)
             self.client.hold("no server", True)
         else:
             self._server.write(data)
+
+    def start_tls(self, rest: bytes) -> None:
+        """Take what the client sends from now on for TLS, beginning with the rest of what has come."""
+        if self._observer.tls is not None:
+            self._tls = TlsEnd(self._observer.tls)
+            if rest:
+                self._take(rest)
+
+    def refuse(self, reply: bytes) -> None:
+        """Send the client a last word and end the connection."""
+        if reply:
+            self.send_client(reply)
+        self._to_client.end(End.CLOSED)
+        self._abandon_server()
+
+    def logged_in(self) -> None:
+        """Take note that the client's login has succeeded."""
+        self._observer.logged_in(self)
 
     # The server's socket
 
@@ -166,9 +170,8 @@ class Link:
             self._dialing = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
-        host, port = self._observer.target
         try:
-            await asyncio.get_running_loop().create_connection(lambda: self._server, host, port)
+            await dial(self._observer.target, lambda: self._server)
         except OSError:
             self.reset()  # the instance is up, its server is not
 
@@ -179,15 +182,8 @@ class Link:
         self.client.hold("no server", False)
 
     def _server_sent(self, data: bytes) -> None:
-        if self._logging_in:
-            self._watch_login(data)
-        self._to_client.push(data if self._tls is None else self._tls.encrypt(data))
-
-    def _watch_login(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-6:]
-        if ends_login(self._tail):
-            self._logging_in = False
-            self._observer.logged_in(self)
+        if not self._abandoned:
+            self._dialogue.from_server(data)
 
     def _server_ended(self, end: End) -> None:
         if not self._abandoned:

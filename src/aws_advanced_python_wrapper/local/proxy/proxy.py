@@ -9,10 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.link import Link
+from aws_advanced_python_wrapper.local.proxy.postgresql_dialogue import PostgresqlDialogue
 from aws_advanced_python_wrapper.local.proxy.way import Conditions
 
 if TYPE_CHECKING:
     import ssl
+
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Speaks
+    from aws_advanced_python_wrapper.local.proxy.target import Target
 
 _BACKLOG = 512
 _PAUSE_WHEN_OUT_OF_SOCKETS = 0.05
@@ -35,18 +39,25 @@ class Counters:
 class Proxy:
     """Listens on `address`:`port` and passes every connection on to `target`.
 
-    Everything here is called on the event loop's thread. `target` and `tls` may be changed at any time; new
-    connections follow.
+    Everything here is called on the event loop's thread. `target`, `tls` and `speaks`, the engine's dialogue,
+    may be changed at any time; new connections follow.
     """
 
     def __init__(
-        self, name: str, address: str, port: int, target: tuple[str, int], tls: ssl.SSLContext | None = None
+        self,
+        name: str,
+        address: str,
+        port: int,
+        target: Target,
+        tls: ssl.SSLContext | None = None,
+        speaks: Speaks = PostgresqlDialogue,
     ) -> None:
         self.name = name
         self.address = address
         self.port = port
         self.target = target
         self.tls = tls
+        self.speaks = speaks
         self.tls_required = False
         self._listener: socket.socket | None = None
         self._to_server = Conditions()
@@ -125,7 +136,7 @@ class Proxy:
         self._arm(bytes_to_client)
 
     def require_tls(self, required: bool) -> None:
-        """Turn away clients that do not ask for TLS, as RDS does with `rds.force_ssl`."""
+        """Turn away clients that do not ask for TLS, as RDS does with `rds.force_ssl` or `require_secure_transport`."""
         if required and self.tls is None:
             raise ValueError(f"{self.name} has no certificate: give the proxy a TLS context before requiring TLS")
         self.tls_required = required
@@ -148,7 +159,7 @@ class Proxy:
         self._peak_connecting = len(self._connecting)
 
     def logged_in(self, link: Link) -> None:
-        """Note that the login of the link is over (the link calls this)."""
+        """Note that the login of the link has succeeded (the link calls this)."""
         self._connecting.discard(link)
 
     def left(self, link: Link) -> None:

@@ -72,7 +72,8 @@ class Side(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         # asyncio does so too, but not for a socket that was accepted by a listener made without a protocol number.
         connection = cast("socket.socket", transport.get_extra_info("socket"))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if connection.family == socket.AF_INET:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._made()
         # In old Pythons a pause from inside connection_made() is undone by the start of reading after it.
         asyncio.get_running_loop().call_soon(self._begin_reading)

@@ -36,7 +36,9 @@ class TlsEnd:
         return b"".join(plain)
 
     def encrypt(self, plain: bytes) -> bytes:
-        """Return the TLS bytes that carry `plain` to the client."""
+        """Return the TLS bytes that carry `plain` to the client; before the handshake it can be told nothing."""
+        if not self._shaken:
+            return b""
         self._session.write(plain)
         return self._outgoing.read()
 

@@ -1,0 +1,75 @@
+"""What a MySQL client and its server say to each other through the proxy: the server speaks first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.local.proxy.mysql.commands import Commands
+from aws_advanced_python_wrapper.local.proxy.mysql.login import Login, Opening
+from aws_advanced_python_wrapper.local.proxy.mysql.packets import Capability, PacketBuffer
+from aws_advanced_python_wrapper.local.proxy.mysql.rewriting import Rewriter
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Wire
+    from aws_advanced_python_wrapper.local.proxy.mysql.face import MysqlFace
+
+
+class MysqlDialogue:
+    """Offers TLS, and lets the server answer as the instance that its `face` describes.
+
+    After the login the server's bytes pass as they are, and so do the client's, but for queries that ask for
+    something of the face. The server must take passwords in the clear, as it does on its Unix socket.
+    """
+
+    def __init__(self, wire: Wire, face: MysqlFace | None = None) -> None:
+        self._wire = wire
+        self._client = PacketBuffer()
+        self._server = PacketBuffer()
+        self._login: Opening | Login | None = Opening(wire, self._begin_tls, self._agreed)
+        self._rewrite = None if face is None else Rewriter(face)
+        self._commands = Commands(wire.send_server, None)
+
+    def from_client(self, data: bytes) -> None:
+        """Take bytes of the client, out of TLS."""
+        if self._login is None:
+            self._commands.take(data)
+        else:
+            self._client.feed(data)
+            self._hear_client()
+
+    def from_server(self, data: bytes) -> None:
+        """Take bytes of the server."""
+        if self._login is None:
+            self._wire.send_client(data)
+            return
+        self._server.feed(data)
+        while self._login is not None and (packet := self._server.next()) is not None:
+            self._login = self._login.from_server(packet)
+        if self._login is None:
+            self._end_login()
+        else:
+            self._hear_client()
+
+    def _hear_client(self) -> None:
+        while self._login is not None and self._login.hears_client and (packet := self._client.next()) is not None:
+            self._login = self._login.from_client(packet)
+
+    def _end_login(self) -> None:
+        if rest := self._server.rest():
+            self._wire.send_client(rest)
+        if rest := self._client.rest():
+            self._commands.take(rest)
+
+    def _begin_tls(self) -> None:
+        self._wire.start_tls(self._client.rest())
+
+    def _agreed(self, capabilities: Capability) -> None:
+        change_user = None if self._wire.encrypted else self._log_in_again
+        self._commands = Commands(
+            self._wire.send_server, self._rewrite, change_user, bool(capabilities & Capability.QUERY_ATTRIBUTES)
+        )
+
+    def _log_in_again(self, rest: bytes) -> None:
+        self._login = Login(self._wire, b"")
+        if rest:
+            self.from_client(rest)

@@ -1,0 +1,54 @@
+"""What an instance of Amazon's says of itself, where a stock MySQL server says something else, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlFace:
+    """Names, in lower case, and the SQL expressions that stand for them.
+
+    `variables` are system variables, `switches` those that are on or off, `functions` are called without
+    arguments. `tables` are full names, such as "information_schema.replica_host_status", and those of the
+    tables that exist.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def aurora(cls, instance: str, version: str, status_table: str, **variables: str) -> MysqlFace:
+        """Return an Aurora instance; `status_table` is where its view of the cluster really is.
+
+        More `variables` are given as plain values, for instance `hostname="ip-10-0-0-1"`.
+        """
+        texts = {"aurora_server_id": instance, "aurora_version": version, **variables}
+        return cls(
+            variables=_literals(texts),
+            switches={"innodb_read_only": "@@global.read_only"},
+            functions={"aurora_version": literal(version)},
+            tables={"information_schema.replica_host_status": status_table},
+        )
+
+    @classmethod
+    def rds(cls, **variables: str) -> MysqlFace:
+        """Return an instance of RDS, alone or in a Multi-AZ DB cluster."""
+        return cls(variables=_literals({"version_comment": "Source distribution", **variables}))
+
+
+def literal(text: str) -> str:
+    """Quote a text; a whole number stays a number."""
+    if text.isdecimal():
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _literals(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: literal(text) for name, text in texts.items()}
