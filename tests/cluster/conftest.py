@@ -6,15 +6,16 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, release_resources
+from cluster import drivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
 
 T = TypeVar("T")
 
@@ -39,33 +40,62 @@ def eventually() -> Callable[..., object]:
     return wait
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have a marked test run with each of its drivers."""
+    mark = metafunc.definition.get_closest_marker("drivers")
+    if mark and "driver" in metafunc.fixturenames:
+        names = drivers.of_test(drivers_at(metafunc.definition), mark)
+        metafunc.parametrize("driver", names, indirect=True)
+
+
+def drivers_at(item: pytest.Item) -> dict[str, Driver]:
+    """Return the drivers of the flavour that a test is for, by the folder where it was collected."""
+    return drivers.ASYNCIO if item.path.parent.name == "aio" else drivers.BLOCKING
+
+
 @pytest.fixture
-def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
-    """Return the session's cluster in good order, of which this process knows nothing yet.
+def driver(request: pytest.FixtureRequest) -> Driver:
+    """Return the driver that the test runs with: psycopg, or those that its mark names, one after the other."""
+    chosen = drivers_at(request.node)[getattr(request, "param", "psycopg")]
+    chosen.skip_if_missing()
+    return chosen
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
+    """Return the session's cluster for the driver in good order, of which this process knows nothing yet.
 
     A writer that hangs is soon found out.
     """
     release_resources()
-    healthy_aurora_postgresql.set_delays(hang_detection=0.5)
-    return healthy_aurora_postgresql
+    healthy: LocalCluster = request.getfixturevalue(f"healthy_aurora_{driver.engine.name}")
+    healthy.set_delays(hang_detection=0.5)
+    return healthy
 
 
 @pytest.fixture(scope="session")
-def two_instances(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
-    """Return the session's second cluster, of two instances, as the tests before left it."""
+def second_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's second PostgreSQL cluster, of two instances, as the tests before left it."""
     return local_cluster_factory(name="second", instances=2)
 
 
-@pytest.fixture
-def second_cluster(two_instances: LocalCluster) -> LocalCluster:
-    """Return the second cluster in good order."""
-    two_instances.restore()
-    two_instances.set_delays(hang_detection=0.5)
-    return two_instances
+@pytest.fixture(scope="session")
+def second_mysql(aurora_mysql: LocalCluster, local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's second MySQL cluster, where there can be a first one."""
+    return local_cluster_factory(engine=aurora_mysql.settings.engine, name="second-mysql", instances=2)
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., AwsWrapperConnection]]:
+def second_cluster(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
+    """Return the second cluster for the driver in good order."""
+    second: LocalCluster = request.getfixturevalue(f"second_{driver.engine.name}")
+    second.restore()
+    second.set_delays(hang_detection=0.5)
+    return second
+
+
+@pytest.fixture
+def connect(driver: Driver) -> Iterator[Callable[..., AwsWrapperConnection]]:
     """Return a function that connects to a cluster through the driver; the connections are closed after the test.
 
     The arguments: the cluster, the host (the writer endpoint unless given), parameters of the driver's.
@@ -73,8 +103,8 @@ def connect() -> Iterator[Callable[..., AwsWrapperConnection]]:
     with ExitStack() as connections:
 
         def connect_to(cluster: LocalCluster, host: str | None = None, **arguments: Any) -> AwsWrapperConnection:
-            parameters = {"autocommit": True, **arguments}
-            connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(host), **parameters)
+            parameters = {"autocommit": True, **driver.arguments, **arguments}
+            connection = AwsWrapperConnection.connect(driver.connect, cluster.conninfo(host), **parameters)
             return connections.enter_context(closing(connection))
 
         yield connect_to

@@ -10,7 +10,8 @@ import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -18,7 +19,7 @@ import psycopg
 from aws_advanced_python_wrapper.core.watched_async import WatchedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -28,8 +29,19 @@ T = TypeVar("T")
 # psycopg has properties for these in the blocking flavour, and coroutines `set_...` in the other.
 SETTINGS = {"autocommit", "read_only", "isolation_level", "deferrable"}
 
+
+def installed(*names: str) -> Iterator[type]:
+    """Yield the classes of these names, "module:Class", whose drivers are installed."""
+    for name in names:
+        module, _, wanted = name.partition(":")
+        with suppress(ModuleNotFoundError):
+            yield getattr(import_module(module), wanted)
+
+
 ASYNCHRONOUS = (
     *(psycopg.AsyncConnection, psycopg.AsyncCursor, psycopg.AsyncCopy, psycopg.AsyncPipeline),
+    *installed("mysql.connector.aio.abstracts:MySQLConnectionAbstract", "aiomysql:Connection"),
+    *installed("mysql.connector.aio.abstracts:MySQLCursorAbstract", "aiomysql:Cursor"),
     *(WatchedBlock, AbstractAsyncContextManager, AsyncIterator),
 )
 

@@ -8,7 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,8 @@ import psycopg
 from psycopg import sql
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
+from cluster.engines import ENGINES, MYSQL, POSTGRESQL, Engine
+from cluster.in_loop import InLoop
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -25,7 +27,7 @@ T = TypeVar("T")
 PATIENCE = 40.0
 """Seconds after which something that should have happened counts as missing, on the slowest of machines."""
 
-WHO = "SELECT pg_catalog.aurora_db_instance_identifier()"
+WHO = POSTGRESQL.who
 
 
 def eventually(condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
@@ -37,11 +39,54 @@ def eventually(condition: Callable[[], T | None], timeout: float = PATIENCE) -> 
     return found
 
 
+def package_of(connection: Any) -> str:
+    """Return the name of the driver's package of a connection, ours or the driver's, of either flavour."""
+    raw = connection._target if isinstance(connection, InLoop) else connection
+    raw = getattr(raw, "target_connection", raw)
+    packages = [of.__module__.partition(".")[0] for of in type(raw).__mro__]
+    return next(name for name in packages if name != "aws_advanced_python_wrapper")
+
+
+def engine_of(connection: Any) -> Engine:
+    """Return the engine that a connection leads to."""
+    return POSTGRESQL if package_of(connection) == "psycopg" else MYSQL
+
+
+def execute(connection: Any, query: str, *parameters: Any) -> Any:
+    """Run a query on a new cursor, which is returned, with its rows on the client."""
+    if engine_of(connection) is POSTGRESQL:
+        return connection.execute(query, parameters or None)
+    buffered = {"buffered": True} if package_of(connection) == "mysql" else {}
+    cursor = connection.cursor(**buffered)
+    cursor.execute(query, parameters)
+    return cursor
+
+
 def value(connection: Any, query: str, *parameters: Any) -> Any:
     """Run a query on a new cursor and return the first column of its first row."""
-    cursor: Any = connection.cursor(row_factory=psycopg.rows.tuple_row)
-    with cursor:
-        return cursor.execute(query, parameters or None).fetchone()[0]
+    if engine_of(connection) is POSTGRESQL:
+        cursor: Any = connection.cursor(row_factory=psycopg.rows.tuple_row)
+        with cursor:
+            return cursor.execute(query, parameters or None).fetchone()[0]
+    cursor = execute(connection, query, *parameters)
+    (first, *_), *_ = cursor.fetchall()
+    cursor.close()
+    return first
+
+
+def instance_of(connection: Any) -> str:
+    """Ask an Aurora instance for its name."""
+    return str(value(connection, engine_of(connection).who))
+
+
+def is_reader(connection: Any) -> bool:
+    """Ask a server whether it takes no writes."""
+    return bool(value(connection, engine_of(connection).is_reader))
+
+
+def process_of(connection: Any) -> int:
+    """Ask the server for the number of the connection's process or thread."""
+    return int(value(connection, engine_of(connection).process))
 
 
 def pattern(cluster: LocalCluster) -> str:
@@ -51,64 +96,67 @@ def pattern(cluster: LocalCluster) -> str:
 
 def at_server(cluster: LocalCluster, instance: str, query: str) -> Any:
     """Ask a server itself, past the driver and the proxy."""
-    with cluster.connect_directly(instance) as direct:
+    with closing(cluster.connect_directly(instance)) as direct:
         return value(direct, query)
 
 
 def true_writer(cluster: LocalCluster) -> str:
     """Return the instance that says itself that it writes."""
+    query = ENGINES[cluster.settings.engine].is_reader
     running = [instance.name for instance in cluster.instances if instance.state == "running"]
-    (writer,) = [name for name in running if not at_server(cluster, name, "SELECT pg_is_in_recovery()")]
+    (writer,) = [name for name in running if not at_server(cluster, name, query)]
     return writer
 
 
 def assert_on_true_writer(cluster: LocalCluster, connection: Any) -> None:
     """Check by the servers themselves that the connection leads to the one that writes."""
-    instance = value(connection, WHO)
-    assert at_server(cluster, instance, "SELECT pg_is_in_recovery()") is False
+    instance = instance_of(connection)
+    assert not at_server(cluster, instance, engine_of(connection).is_reader)
     assert instance == true_writer(cluster)
 
 
 def administrate(cluster: LocalCluster, *statements: str) -> None:
     """Run statements as superuser at the writer."""
-    with cluster.connect_directly(cluster.writer) as direct:
+    with closing(cluster.connect_directly(cluster.writer)) as direct:
         for statement in statements:
-            direct.execute(statement.encode())
+            execute(direct, statement)
 
 
 def fresh_table(cluster: LocalCluster, name: str, columns: str = "id int PRIMARY KEY") -> str:
     """Make an empty table for the cluster's user and return its name."""
-    administrate(
-        cluster,
-        f"DROP TABLE IF EXISTS public.{name}",
-        f"CREATE TABLE public.{name} ({columns})",
-        f"GRANT ALL ON public.{name} TO PUBLIC",
-    )
-    return f"public.{name}"
+    on_postgresql = cluster.settings.engine == POSTGRESQL.name
+    table = f"public.{name}" if on_postgresql else f"{cluster.database}.{name}"
+    grants = [f"GRANT ALL ON {table} TO PUBLIC"] if on_postgresql else []
+    administrate(cluster, f"DROP TABLE IF EXISTS {table}", f"CREATE TABLE {table} ({columns})", *grants)
+    return table
 
 
 @contextmanager
 def login_role(cluster: LocalCluster, name: str, password: str) -> Iterator[str]:
     """Have one more user for a while."""
-    role = sql.Identifier(name).as_string()
-    administrate(
-        cluster,
-        f"DROP ROLE IF EXISTS {role}",
-        f"CREATE ROLE {role} LOGIN PASSWORD {sql.Literal(password).as_string()}",
-    )
+    if cluster.settings.engine == POSTGRESQL.name:
+        role = sql.Identifier(name).as_string()
+        create, drop = [f"CREATE ROLE {role} LOGIN PASSWORD {sql.Literal(password).as_string()}"], "DROP ROLE"
+    else:
+        role = f"'{name}'@'%'"
+        create = [f"CREATE USER {role} IDENTIFIED BY '{password}'", f"GRANT ALL ON {cluster.database}.* TO {role}"]
+        drop = "DROP USER"
+    administrate(cluster, f"{drop} IF EXISTS {role}", *create)
     yield name
     cluster.wait_settled()
-    administrate(cluster, f"DROP ROLE {role}")
+    administrate(cluster, f"{drop} {role}")
 
 
 @contextmanager
 def database(cluster: LocalCluster, name: str) -> Iterator[str]:
     """Have one more database for a while."""
-    identifier = sql.Identifier(name).as_string()
-    administrate(cluster, f"DROP DATABASE IF EXISTS {identifier} WITH (FORCE)", f"CREATE DATABASE {identifier}")
+    on_postgresql = cluster.settings.engine == POSTGRESQL.name
+    identifier = sql.Identifier(name).as_string() if on_postgresql else name
+    force = " WITH (FORCE)" if on_postgresql else ""
+    administrate(cluster, f"DROP DATABASE IF EXISTS {identifier}{force}", f"CREATE DATABASE {identifier}")
     yield name
     cluster.wait_settled()
-    administrate(cluster, f"DROP DATABASE {identifier} WITH (FORCE)")
+    administrate(cluster, f"DROP DATABASE {identifier}{force}")
 
 
 class Background(threading.Thread):

@@ -1,8 +1,8 @@
 """Fixtures for tests that need an Aurora cluster.
 
-`local_cluster_factory` makes clusters, `aurora_postgresql` is one of three instances that the whole session
-shares, `healthy_aurora_postgresql` is the same one, put back in order before each test. pytest loads this
-module in every run of everybody who has the driver installed: it must import nothing else.
+`local_cluster_factory` makes clusters. `aurora_postgresql` and `aurora_mysql` are of three instances each, and the whole
+session shares them; `healthy_aurora_postgresql` and `healthy_aurora_mysql` are the same ones, put back in order before
+each test. pytest loads this module in every run of everybody who has the driver installed: it must import nothing else.
 """
 
 from __future__ import annotations
@@ -42,3 +42,27 @@ def healthy_aurora_postgresql(aurora_postgresql: LocalCluster) -> LocalCluster:
     """Return the session's cluster with all instances running, no faults, and delays as at the start."""
     aurora_postgresql.restore()
     return aurora_postgresql
+
+
+@pytest.fixture(scope="session")
+def aurora_mysql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's Aurora MySQL cluster of three instances, as the tests before left it.
+
+    A MySQL server is fetched if there is none. Tests are skipped, with the reason, where none can be had.
+    """
+    from aws_advanced_python_wrapper.local.errors import LocalClusterError  # noqa: PLC0415
+    from aws_advanced_python_wrapper.local.mysql import obtain  # noqa: PLC0415
+
+    try:
+        if obtain.is_missing():
+            obtain.obtain(print)
+    except LocalClusterError as error:
+        pytest.skip(str(error))
+    return local_cluster_factory(engine="mysql", name="demo-mysql", instances=3)
+
+
+@pytest.fixture
+def healthy_aurora_mysql(aurora_mysql: LocalCluster) -> LocalCluster:
+    """Return the session's MySQL cluster with all instances running, no faults, and delays as at the start."""
+    aurora_mysql.restore()
+    return aurora_mysql

@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import release_resources
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def loop_thread() -> Iterator[LoopThread]:
 
 
 @pytest.fixture
-def connect(loop_thread: LoopThread) -> Iterator[Callable[..., Any]]:
+def connect(driver: Driver, loop_thread: LoopThread) -> Iterator[Callable[..., Any]]:
     """Return the function of the same name for the blocking flavour, with connections of the other one."""
     with ExitStack() as connections:
 
         def connect_to(cluster: LocalCluster, host: str | None = None, **arguments: Any) -> Any:
-            target, parameters = psycopg.AsyncConnection.connect, {"autocommit": True, **arguments}
+            parameters = {"autocommit": True, **driver.arguments, **arguments}
             connection = loop_thread.call(
-                AsyncAwsWrapperConnection.connect, target, cluster.conninfo(host), **parameters
+                AsyncAwsWrapperConnection.connect, driver.connect, cluster.conninfo(host), **parameters
             )
             return connections.enter_context(closing(connection))
 

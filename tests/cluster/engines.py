@@ -1,0 +1,48 @@
+"""What tests say to the servers of either engine, past the driver or through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Statements that mean the same; those with `{}` need a value filled in.
+
+    `process` is the connection's own process or thread at the server, `end_process` ends another one;
+    `sleep` takes seconds, and `sleepers` counts those that sleep so long now.
+    """
+
+    name: str
+    who: str
+    is_reader: str
+    process: str
+    end_process: str
+    sleep: str
+    sleepers: str
+    version: str
+
+
+POSTGRESQL = Engine(
+    name="postgresql",
+    who="SELECT pg_catalog.aurora_db_instance_identifier()",
+    is_reader="SELECT pg_is_in_recovery()",
+    process="SELECT pg_backend_pid()",
+    end_process="SELECT pg_terminate_backend({}, 20000)",
+    sleep="SELECT pg_sleep({})",
+    sleepers="SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep({})' AND state = 'active'",
+    version="SELECT current_setting('server_version')",
+)
+
+MYSQL = Engine(
+    name="mysql",
+    who="SELECT @@aurora_server_id",
+    is_reader="SELECT @@global.read_only",
+    process="SELECT CONNECTION_ID()",
+    end_process="KILL {}",
+    sleep="SELECT SLEEP({})",
+    sleepers="SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP({})'",
+    version="SELECT @@version",
+)
+
+ENGINES = {engine.name: engine for engine in (POSTGRESQL, MYSQL)}
