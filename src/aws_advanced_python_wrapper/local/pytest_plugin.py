@@ -1,6 +1,6 @@
 """Fixtures for tests that need an Aurora cluster.
 
-`local_cluster_factory` makes clusters. `aurora_postgresql` and `aurora_mysql` are of three instances each, and the whole
+`local_cluster_factory` makes clusters. `aurora_postgresql` and `aurora_mysql` have three instances each, and the whole
 session shares them; `healthy_aurora_postgresql` and `healthy_aurora_mysql` are the same ones, put back in order before
 each test. pytest loads this module in every run of everybody who has the driver installed: it must import nothing else.
 """
