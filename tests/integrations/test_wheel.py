@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "aws_advanced_python_wrapper"
-BROUGHT_BY_EXTRAS = {"sqlalchemy", "psycopg", "mysql", "aiomysql", "pymysql", "rich", "trustme", "pytest"}
+BROUGHT_BY_EXTRAS = {
+    *("sqlalchemy", "psycopg", "mysql", "aiomysql", "pymysql"),
+    *("cryptography", "rich", "trustme", "pytest"),
+}
 NEEDS_AN_EXTRA = (
     *(f"{PACKAGE}.driver.", f"{PACKAGE}.local.", f"{PACKAGE}.psycopg", f"{PACKAGE}.aio.psycopg"),
     *(f"{PACKAGE}.mysql_connector", f"{PACKAGE}.aio.mysql_connector", f"{PACKAGE}.aio.aiomysql"),
