@@ -19,7 +19,6 @@ from aws_advanced_python_wrapper.local.values import Condition, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import psycopg
     from typing_extensions import Self
 
     from aws_advanced_python_wrapper.local.names.resolution import Mode, Resolution
@@ -37,12 +36,13 @@ class LocalCluster(Changes):
             connection = psycopg.connect(cluster.conninfo())
             cluster.failover()
 
-    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `deployment` ("aurora";
-    "multi-az": a Multi-AZ DB cluster, "rds": one instance that stands alone, "plain": PostgreSQL), `instances` (3),
-    `name` ("demo"), `database` ("app"), `user` ("admin"), `password` (generated), `port` (chosen), `tls`
-    ("allow", "require", "off"), `postgres_version` (16 or 18) or
-    `postgres_bin` (the folder of an installed PostgreSQL's programs), `max_connections`, `server_settings`,
-    `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay`. `resolution` says how the names
+    The keyword arguments are the fields of `Settings` and of `Delays`. The important ones: `engine` ("postgresql",
+    "mysql"), `deployment` ("aurora"; "multi-az": a Multi-AZ DB cluster, "rds": one instance that stands alone,
+    "plain": the engine as it is), `instances` (3), `name` ("demo"), `database` ("app"), `user` ("admin"), `password`
+    (generated), `port` (chosen), `tls` ("allow", "require", "off"), `postgres_version` (16 or 18) or `postgres_bin`
+    (the folder of an installed PostgreSQL's programs), `mysql_bin` (MySQL's server program, or its folder),
+    `max_connections`, `server_settings`, `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`,
+    `rejoin_delay`. `resolution` says how the names
     are made to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
     latest, whichever way that ends.
     """
@@ -193,23 +193,38 @@ class LocalCluster(Changes):
         """The database made at the start."""
         return self.settings.database
 
-    def conninfo(self, host: str | None = None, **extra: object) -> str:
-        """Return a connection string for the cluster endpoint, or for `host`."""
-        parameters = {
+    def parameters(self, host: str | None = None, **extra: object) -> dict[str, Any]:
+        """Return the keyword arguments with which to connect to the cluster endpoint, or to `host`.
+
+        They are those of psycopg, or of MySQL Connector/Python.
+        """
+        parameters: dict[str, Any] = {
             "host": host or self.writer_endpoint,
             "port": self.port,
             "user": self.user,
             "password": self.password,
-            "dbname": self.database,
-            "gssencmode": "disable",  # libpq looks for Kerberos first, which takes longer than all the rest
         }
-        return conninfo.make({**parameters, **extra})
+        if self.settings.engine == "mysql":
+            return {**parameters, "database": self.database, **extra}
+        # libpq looks for Kerberos first, which takes longer than all the rest.
+        return {**parameters, "dbname": self.database, "gssencmode": "disable", **extra}
 
-    def connect_directly(self, instance: Instance | str) -> psycopg.Connection[Any]:
-        """Connect as superuser to the server itself, past its proxy, in autocommit mode."""
-        import psycopg  # noqa: PLC0415  # only those who call this need it
+    def conninfo(self, host: str | None = None, **extra: object) -> str:
+        """Return `parameters` as a connection string."""
+        return conninfo.make(self.parameters(host, **extra))
 
+    def connect_directly(self, instance: Instance | str) -> Any:
+        """Connect as superuser to the server itself, past its proxy, in autocommit mode.
+
+        The connection is psycopg's, or MySQL Connector/Python's.
+        """
         parameters = self._call("direct", instance=str(instance))
+        if self.settings.engine == "mysql":
+            import mysql.connector  # noqa: PLC0415  # only those who call this need it
+
+            return mysql.connector.connect(**parameters, database=self.database, autocommit=True)
+        import psycopg  # noqa: PLC0415
+
         return psycopg.connect(**{**parameters, "dbname": self.database}, autocommit=True)
 
     def add_reader(self, name: str | None = None) -> Instance:

@@ -83,8 +83,11 @@ def _everything(conversation: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def _require_the_extra() -> None:
-    missing = [name for name in ("psycopg", "trustme") if find_spec(name) is None]
+_NEEDED = {"postgresql": ("psycopg", "trustme"), "mysql": ("aiomysql", "trustme")}
+
+
+def _require_the_extra(engine: str) -> None:
+    missing = [name for name in _NEEDED[engine] if find_spec(name) is None]
     if missing:
         raise LocalClusterError(
             f"a local cluster needs {' and '.join(missing)}: pip install 'aws-advanced-python-driver[local]'"
@@ -95,7 +98,7 @@ class Launched:
     """A supervisor process that this process owns, or, detached, only started."""
 
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
-        _require_the_extra()
+        _require_the_extra(settings.engine)
         for left in forsaken():
             reaper.clean_up(left.directory, Path(left.read_card().get("hosts_file", left.directory / "hosts")))
         self.place = new_place(settings.name)

@@ -98,8 +98,8 @@ class Node(ABC):
         """Make a server that is not running a follower of `writer`, whatever it holds; on return it is ready."""
 
     @abstractmethod
-    async def stop(self, timeout: float = 15.0) -> None:
-        """Shut the server down in order; if it does not obey in time it is killed."""
+    async def stop(self) -> None:
+        """End the server in order: everything that it has confirmed is stored. One that does not obey is killed."""
 
     @abstractmethod
     async def answer(self) -> None:

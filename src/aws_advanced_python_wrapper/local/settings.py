@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
@@ -11,12 +11,28 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
 
 Tls = Literal["allow", "require", "off"]
+EngineName = Literal["postgresql", "mysql"]
 Deployment = Literal["aurora", "multi-az", "rds", "plain"]
 MOST_INSTANCES = 15
 
 # What Amazon deploys in one size only: an RDS instance stands alone, a Multi-AZ DB cluster has two readable standbys.
 _SIZES: Mapping[str, int] = {"multi-az": 3, "rds": 1}
 _DEFAULT_SIZE = 3
+
+_RESERVED: Mapping[EngineName, Sequence[str]] = {
+    "postgresql": ("rdsadmin", "postgres", "template0", "template1"),
+    "mysql": (
+        "rdsadmin",
+        "rdsrepladmin",
+        "root",
+        "sys",
+        "information_schema",
+        "performance_schema",
+        "aws_driver_local",
+    ),
+}
+_RESERVED_PREFIXES: Mapping[EngineName, str] = {"postgresql": "pg_", "mysql": "mysql"}
+_LONGEST: Mapping[tuple[EngineName, str], int] = {("mysql", "user"): 32, ("mysql", "database"): 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class Settings:
 
     instances: int = _DEFAULT_SIZE
     name: str = "demo"
-    engine: str = "postgresql"
+    engine: EngineName = "postgresql"
     deployment: Deployment = "aurora"
     domain_hash: str = field(default_factory=random_hash)
     region: str = "us-east-2"
@@ -80,14 +96,16 @@ class Settings:
     tls: Tls = "allow"
     postgres_bin: str | None = None
     postgres_version: int | None = None
+    mysql_bin: str | None = None
     max_connections: int = 300
     server_settings: Mapping[str, str] = field(default_factory=dict)
     delays: Delays = field(default_factory=Delays)
     start_timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.engine != "postgresql":
-            raise LocalClusterError(f"engine {self.engine!r} is not available: use engine='postgresql'")
+        if self.engine not in get_args(EngineName):
+            raise LocalClusterError(f"engine={self.engine!r}: choose {', '.join(get_args(EngineName))}")
+        self._check_programs()
         if self.deployment not in get_args(Deployment):
             raise LocalClusterError(f"deployment={self.deployment!r}: choose {', '.join(get_args(Deployment))}")
         if self.instances != (size := _SIZES.get(self.deployment, self.instances)):
@@ -99,8 +117,14 @@ class Settings:
         if self.tls not in ("allow", "require", "off"):
             raise LocalClusterError(f"tls={self.tls!r}: choose 'allow', 'require' or 'off'")
         for what in ("user", "password", "database"):
-            check_word(what, getattr(self, what))
+            check_word(what, getattr(self, what), self.engine)
         self.names()  # checks name, hash and region
+
+    def _check_programs(self) -> None:
+        programs = {"postgres_bin": "postgresql", "postgres_version": "postgresql", "mysql_bin": "mysql"}
+        for name, engine in programs.items():
+            if getattr(self, name) is not None and self.engine != engine:
+                raise LocalClusterError(f"{name} goes with engine={engine!r}: leave it out, or change the engine")
 
     def names(self) -> Names:
         """Return the naming scheme."""
@@ -145,9 +169,13 @@ def is_whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and least <= value <= most
 
 
-def check_word(what: str, value: str) -> None:
+def check_word(what: str, value: str, engine: EngineName) -> None:
     """Refuse values that no server would take as a name or password on one line."""
     if not value or not value.isprintable():
         raise LocalClusterError(f"the {what} must be printable and not empty")
-    if what != "password" and (value.startswith("pg_") or value in ("rdsadmin", "postgres", "template0", "template1")):
+    if what == "password":
+        return
+    if value.lower().startswith(_RESERVED_PREFIXES[engine]) or value.lower() in _RESERVED[engine]:
         raise LocalClusterError(f"the {what} cannot be {value!r}: the server keeps this name for itself")
+    if len(value) > (longest := _LONGEST.get((engine, what), len(value))):
+        raise LocalClusterError(f"the {what} cannot be {value!r}: it can have {longest} characters at most")

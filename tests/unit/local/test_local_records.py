@@ -33,7 +33,7 @@ class Shown:
 
 
 def row(name: str, writer: bool) -> Row:
-    return Row(name, writer, f"session of {name}", f"db-{name}", NAMES.instance(name), 5432)
+    return Row(1, name, writer, f"session of {name}", f"db-{name}", NAMES.instance(name), 5432)
 
 
 @pytest.fixture

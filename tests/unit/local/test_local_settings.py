@@ -66,7 +66,12 @@ def test_impossible_names_are_refused(name: str) -> None:
     [
         ({"instances": 0}, "1 to 15"),
         ({"instances": 16}, "1 to 15"),
-        ({"engine": "oracle"}, "engine='postgresql'"),
+        ({"engine": "oracle"}, "engine='oracle': choose postgresql, mysql"),
+        ({"mysql_bin": "/usr/sbin/mysqld"}, "mysql_bin goes with engine='mysql'"),
+        ({"engine": "mysql", "postgres_version": 18}, "postgres_version goes with engine='postgresql'"),
+        ({"engine": "mysql", "user": "root"}, "keeps this name"),
+        ({"engine": "mysql", "database": "mysql"}, "keeps this name"),
+        ({"engine": "mysql", "user": "u" * 33}, "32 characters at most"),
         ({"deployment": "serverless"}, "choose aurora, multi-az, rds, plain"),
         ({"deployment": "multi-az", "instances": 2}, "'multi-az' has 3, always"),
         ({"deployment": "rds", "instances": 3}, "'rds' has 1, always"),

@@ -29,6 +29,7 @@ _RECEIVING = "SELECT count(*) FROM pg_stat_get_wal_receiver() AS w WHERE w.pid I
 _FOLLOWERS = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
 _STANDING = "SELECT NOT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming')"
 _WRITE = "SELECT pg_logical_emit_message(true, 'aws-driver-local', 'the new writer')"
+_PATIENCE_WITH_SHUTDOWN = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,11 @@ class PostgresqlNode(Node):
         self.start()
         await self.wait_ready(timeout)
 
-    async def stop(self, timeout: float = 15.0) -> None:
+    async def stop(self) -> None:
         """See `Node`."""
         await self._drop_connection()
         self._signal(signal.SIGINT)
-        if not await until(lambda: not self.alive, timeout):
+        if not await until(lambda: not self.alive, _PATIENCE_WITH_SHUTDOWN):
             await self.kill()
 
     async def kill(self) -> None:

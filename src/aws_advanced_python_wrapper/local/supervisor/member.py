@@ -64,7 +64,7 @@ class Member:
 
     def row(self) -> Row:
         """Return what a table that is up to date says of this instance."""
-        return Row(self.name, self.is_writer, self.session, self.resource_id, self.host, self.proxy.port)
+        return Row(self.number, self.name, self.is_writer, self.session, self.resource_id, self.host, self.proxy.port)
 
     def condition(self) -> Condition:
         """Return a picture of this moment."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class Row:
     """One instance as the table shows it."""
 
+    number: int
     server_id: str
     writer: bool
     session_id: str
@@ -35,7 +36,7 @@ class TopologyTables:
     def __init__(self, delay: Callable[[str], float]) -> None:
         self._delay = delay
         self._views: dict[str, tuple[Row, ...]] = {}
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, datetime] = {}
         self._lags: dict[str, float] = {}
         self._nodes: dict[str, Node] = {}
         self._arrived: dict[str, int] = {}
@@ -67,7 +68,7 @@ class TopologyTables:
 
     def gone(self, name: str) -> None:
         """The instance stopped reporting just now."""
-        self._seen.setdefault(name, datetime.now(timezone.utc).isoformat())
+        self._seen.setdefault(name, datetime.now(timezone.utc))
         self._write_all()
 
     def back(self, name: str) -> None:
@@ -100,8 +101,14 @@ class TopologyTables:
             self._write(self._nodes[name])
 
     def _write(self, node: Node) -> None:
-        seen, lags = self._seen.get, self._lags.get
-        rows = [
-            {**asdict(row), "seen": seen(row.server_id), "lag": lags(row.server_id)} for row in self._views[node.name]
-        ]
+        rows = [{**asdict(row), **self._report(row.server_id)} for row in self._views[node.name]]
         node.show(json.dumps(rows))
+
+    def _report(self, name: str) -> dict[str, object]:
+        """Return when an instance was last seen, in two spellings; None for one that is seen now."""
+        seen = self._seen.get(name)
+        return {
+            "seen": seen and seen.isoformat(),
+            "seen_at": seen and seen.timestamp(),
+            "lag": self._lags.get(name),
+        }
