@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.converters import unknown
-from aws_advanced_python_wrapper.database import postgresql
+from aws_advanced_python_wrapper.database import mysql, postgresql
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in postgresql.DIALECTS}
+DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in (*mysql.DIALECTS, *postgresql.DIALECTS)}
 
-_ALIASES = {"rds-multi-az-pg-cluster": "multi-az-pg"}
+_ALIASES = {
+    "rds-multi-az-pg-cluster": "multi-az-pg",
+    "rds-multi-az-mysql-cluster": "multi-az-mysql",
+    "mariadb": "mysql",
+}
 
 # Engine -> how its servers are told apart, and what fits any of them.
-_DETECTION = {"postgresql": (postgresql.detect, postgresql.PG)}
+_DETECTION = {
+    "mysql": (mysql.detect, mysql.MYSQL),
+    "postgresql": (postgresql.detect, postgresql.PG),
+}
 
 
 def named(code: str) -> Dialect:

@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Dialect:
-    """The SQL of one engine and deployment. Every name in it is qualified: the user's `search_path` has no say.
+    """The SQL of one engine and deployment. Every name in it that the user's own objects could hide is qualified.
 
     `identity_sql` returns one row (instance identifier, is it a reader: "t"/"f"; then, where the deployment tells
     them, host name and port of its endpoint); `members_sql` returns a row for each member (identifier, is it the

@@ -11,7 +11,8 @@ WRAPPER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "database",
-    "What the server is: `aurora-pg`, `multi-az-pg`, `rds-pg` or `pg`. Unless given, it is asked.",
+    "What the server is: `aurora-mysql`, `multi-az-mysql`, `rds-mysql`, `mysql`, `aurora-pg`, `multi-az-pg`, `rds-pg` "
+    "or `pg`. Unless given, it is asked.",
 )
 
 WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
@@ -19,7 +20,8 @@ WRAPPER_DRIVER_DIALECT: Final[Parameter[str | None]] = Parameter(
     optional(TEXT),
     None,
     "driver",
-    "Which driver the connect function is of: `aiomysql`, `mysql-connector-python` or `psycopg`. Needed for a function of your own only.",
+    "Which driver the connect function is of: `aiomysql`, `mysql-connector-python` or `psycopg`. Needed for a "
+    "function of your own only.",
 )
 
 AUXILIARY_QUERY_TIMEOUT_SEC: Final[Parameter[float]] = Parameter(
