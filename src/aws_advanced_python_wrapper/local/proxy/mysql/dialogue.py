@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.mysql.commands import Commands
+from aws_advanced_python_wrapper.local.proxy.mysql.compression import Compression
 from aws_advanced_python_wrapper.local.proxy.mysql.login import Login, Opening
 from aws_advanced_python_wrapper.local.proxy.mysql.packets import Capability, PacketBuffer
 from aws_advanced_python_wrapper.local.proxy.mysql.rewriting import Rewriter
@@ -28,11 +30,12 @@ class MysqlDialogue:
         self._login: Opening | Login | None = Opening(wire, self._begin_tls, self._agreed)
         self._rewrite = None if face is None else Rewriter(face)
         self._commands = Commands(wire.send_server, None)
+        self._compression: Compression | None = None
 
     def from_client(self, data: bytes) -> None:
         """Take bytes of the client, out of TLS."""
         if self._login is None:
-            self._commands.take(data)
+            self._command(data)
         else:
             self._client.feed(data)
             self._hear_client()
@@ -40,7 +43,7 @@ class MysqlDialogue:
     def from_server(self, data: bytes) -> None:
         """Take bytes of the server."""
         if self._login is None:
-            self._wire.send_client(data)
+            self._answer(data)
             return
         self._server.feed(data)
         while self._login is not None and (packet := self._server.next()) is not None:
@@ -56,18 +59,29 @@ class MysqlDialogue:
 
     def _end_login(self) -> None:
         if rest := self._server.rest():
-            self._wire.send_client(rest)
+            self._answer(rest)
         if rest := self._client.rest():
-            self._commands.take(rest)
+            self._command(rest)
+
+    def _command(self, data: bytes) -> None:
+        try:
+            self._commands.take(data if self._compression is None else self._compression.unpack(data))
+        except zlib.error:
+            self._wire.refuse(b"")
+
+    def _answer(self, data: bytes) -> None:
+        self._wire.send_client(data if self._compression is None else self._compression.pack(data))
 
     def _begin_tls(self) -> None:
         self._wire.start_tls(self._client.rest())
 
     def _agreed(self, capabilities: Capability) -> None:
-        change_user = None if self._wire.encrypted else self._log_in_again
-        self._commands = Commands(
-            self._wire.send_server, self._rewrite, change_user, bool(capabilities & Capability.QUERY_ATTRIBUTES)
-        )
+        if capabilities & Capability.COMPRESS:
+            self._compression = Compression()
+        # In TLS, passwords need no help of ours.
+        change_user = None if self._wire.encrypted or self._compression else self._log_in_again
+        attributes = bool(capabilities & Capability.QUERY_ATTRIBUTES)
+        self._commands = Commands(self._wire.send_server, self._rewrite, change_user, attributes)
 
     def _log_in_again(self, rest: bytes) -> None:
         self._login = Login(self._wire, b"")

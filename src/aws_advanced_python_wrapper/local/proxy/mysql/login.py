@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.proxy.dialogue import Wire
 
 _SSL_REQUEST = 32  # bytes: the beginning of a client's answer to the greeting
-_COMPRESSION = Capability.COMPRESS | Capability.ZSTD
 _FULL_AUTHENTICATION = bytes([MORE_DATA, 4])
 _KEY_REQUEST = b"\x02"
 _NO_TLS = (3159, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON.")
@@ -89,7 +88,7 @@ class Opening:
             return None
         self._scramble = greeting.scramble
         self.hears_client = True
-        offer = greeting.capabilities & ~(Capability.SSL | _COMPRESSION)
+        offer = greeting.capabilities & ~(Capability.SSL | Capability.ZSTD)
         if self._wire.offers_tls:
             offer |= Capability.SSL
         self._wire.send_client(Packet(packet.sequence, greeting.offering(offer)).to_bytes())
@@ -105,8 +104,8 @@ class Opening:
             self._wire.refuse(error(packet.sequence + 1, *_NO_TLS).to_bytes())
             return self
         self._agreed(flags)
-        # The server knows nothing of TLS, nor of the packet that has asked for it.
+        # The server knows nothing of TLS and compression, nor of the packet that has asked for TLS.
         lead = 1 if self._wire.encrypted else 0
-        answer = struct.pack("<I", flags & ~Capability.SSL) + packet.body[4:]
+        answer = struct.pack("<I", flags & ~(Capability.SSL | Capability.COMPRESS)) + packet.body[4:]
         self._wire.send_server(Packet(packet.sequence, answer).moved(-lead).to_bytes())
         return Login(self._wire, self._scramble, lead)
