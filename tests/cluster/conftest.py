@@ -82,7 +82,8 @@ def second_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> Loc
 @pytest.fixture(scope="session")
 def second_mysql(aurora_mysql: LocalCluster, local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
     """Return the session's second MySQL cluster, where there can be a first one."""
-    return local_cluster_factory(engine=aurora_mysql.settings.engine, name="second-mysql", instances=2)
+    mysql_bin = aurora_mysql.settings.mysql_bin
+    return local_cluster_factory(engine="mysql", mysql_bin=mysql_bin, name="second-mysql", instances=2)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
 from aws_advanced_python_wrapper.local.environment import NAMES, environment, verified_tls
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.mysql import obtain
+from aws_advanced_python_wrapper.local.mysql import installation
+from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
 from aws_advanced_python_wrapper.local.names import resolution
 from aws_advanced_python_wrapper.local.settings import Deployment
 
@@ -198,8 +199,8 @@ def run_program(options: Options) -> int:
 def get_mysql(_options: Options) -> int:
     """Fetch a MySQL server."""
     with _progress() as tell:
-        root = obtain.obtain(tell)
-    _out.print(str(root), markup=False)
+        server = installation.prepare(have_server(tell))
+    _out.print(f"MySQL {server.version} is here")
     return 0
 
 
@@ -224,8 +225,8 @@ _SETTINGS = (
 
 
 def _new_cluster(options: Options, tell: Callable[[str], None]) -> LocalCluster:
-    if options.engine == "mysql" and options.mysql_bin is None and obtain.is_missing():
-        obtain.obtain(tell)
+    if options.engine == "mysql" and options.mysql_bin is None:
+        options.mysql_bin = have_server(tell)
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     return LocalCluster(resolution="none", progress=tell, **given)
 

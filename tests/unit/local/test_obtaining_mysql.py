@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from aws_advanced_python_wrapper.local import LocalClusterError
 from aws_advanced_python_wrapper.local.mysql import apt, obtain
+from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
 
 needs_apt = pytest.mark.skipif(
     not all(map(shutil.which, ("apt-get", "dpkg-deb"))), reason="this system has no apt and dpkg"
@@ -180,6 +182,23 @@ def test_a_system_without_apt_says_so(cache: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(cache))
     with pytest.raises(LocalClusterError, match="there is no apt-get on this system; install MySQL"):
         obtain.obtain(lambda _: None, cache)
+
+
+@needs_apt
+@pytest.mark.parametrize("version", ["10.11.6-MariaDB-0", "5.7.44 for Linux"])
+def test_a_server_on_the_path_that_will_not_do_is_no_hindrance(
+    archive: Archive, cache: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    archive.offer("sid", "mysql-server-core")
+    archive.list_as("sid")
+    other = cache.with_name("bin") / "mysqld"
+    other.parent.mkdir()
+    other.write_text(f"#!/bin/sh\necho 'mysqld  Ver {version}'\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{other.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(obtain, "_folders", lambda: iter([cache]))
+    assert have_server(lambda _: None) == str(obtain.found(cache))
+    assert obtain.found(cache) is not None
 
 
 def test_an_incomplete_server_is_told_by_its_folder(tmp_path: Path) -> None:

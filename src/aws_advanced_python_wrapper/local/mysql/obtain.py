@@ -35,11 +35,6 @@ def found(folder: Path | None = None) -> Path | None:
     return next((root for folder in candidates if (root := _root(folder)).exists()), None)
 
 
-def is_missing() -> bool:
-    """Tell whether there is neither a `mysqld` on the PATH nor a fetched one."""
-    return shutil.which("mysqld") is None and found() is None
-
-
 def obtain(tell: Callable[[str], None], folder: Path | None = None) -> Path:
     """Return the root of the unpacked files; where they are not there yet, fetch them with apt, about 50 MB.
 
