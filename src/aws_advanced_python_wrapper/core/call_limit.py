@@ -37,6 +37,8 @@ class CallLimit:
 
     def _ring(self, raw: RawConnection) -> float | None:
         adapter = self._session.adapter
+        if not self._session.running:  # the call was interrupted by a signal, on its last steps
+            return None
         heard = adapter.last_heard(raw)
         if heard is not None and heard < self._seconds:
             return self._seconds - heard
