@@ -10,15 +10,17 @@ import socket
 import weakref
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
     from aws_advanced_python_wrapper.core.io import Event
+
+T = TypeVar("T")
 
 
 class AsyncioIo:
@@ -47,6 +49,22 @@ class AsyncioIo:
         finally:
             acquiring.cancel()
         return bool(done)
+
+    async def within(self, seconds: float | None, opening: Coroutine[Any, Any, T], end: Callable[[T], object]) -> T:
+        """Have a task of its own open it, which is cancelled when the time is up, or when this one is cancelled."""
+        task = asyncio.ensure_future(opening)
+        try:
+            await asyncio.wait([task], timeout=seconds)
+            if not task.done():
+                raise TimeoutError
+        except BaseException:
+            task.add_done_callback(partial(_end_result, end))
+            task.cancel()
+            raise
+        try:
+            return task.result()
+        except asyncio.TimeoutError as error:  # before Python 3.11 that is another class
+            raise TimeoutError from error
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Watch the descriptor with the running loop."""
@@ -149,6 +167,11 @@ def _set(known: weakref.ref[_LoopEvent]) -> None:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _end_result(end: Callable[[T], object], task: asyncio.Future[T]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        end(task.result())
 
 
 def _taken_at_once(lock: Any) -> bool:

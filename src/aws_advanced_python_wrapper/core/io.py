@@ -58,6 +58,10 @@ class Io(Protocol):
         """Take a lock of the driver's; False after `timeout` seconds."""
         ...
 
+    async def within(self, seconds: float | None, opening: Coroutine[Any, Any, T], end: Callable[[T], object]) -> T:
+        """Return what `opening` opens; see `driver.adapter.DriverIo`."""
+        ...
+
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Wait until a socket can be read (or also written); False after `timeout` seconds."""
         ...
@@ -107,6 +111,11 @@ class BlockingIo:
     async def acquire(self, lock: Any, timeout: float) -> bool:
         """Block this thread for the lock."""
         return bool(lock.acquire(timeout=timeout))
+
+    async def within(self, seconds: float | None, opening: Coroutine[Any, Any, T], end: Callable[[T], object]) -> T:
+        """Open it in this thread, without a limit: drivers that block have their own."""
+        del seconds, end
+        return await opening
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
         """Poll the descriptor (poll, not select: its number may be above 1023)."""
