@@ -27,10 +27,11 @@ class MysqlDialogue:
         self._wire = wire
         self._client = PacketBuffer()
         self._server = PacketBuffer()
-        self._login: Opening | Login | None = Opening(wire, self._begin_tls, self._agreed)
+        self._login: Opening | Login | None = Opening(wire, self._want_tls, self._agreed)
         self._rewrite = None if face is None else Rewriter(face)
         self._commands = Commands(wire.send_server, None)
         self._compression: Compression | None = None
+        self._wants_tls = False
 
     def from_client(self, data: bytes) -> None:
         """Take bytes of the client, out of TLS."""
@@ -56,6 +57,9 @@ class MysqlDialogue:
     def _hear_client(self) -> None:
         while self._login is not None and self._login.hears_client and (packet := self._client.next()) is not None:
             self._login = self._login.from_client(packet)
+            if self._wants_tls:
+                self._wants_tls = False
+                self._wire.start_tls(self._client.rest())  # which may call this again
 
     def _end_login(self) -> None:
         if rest := self._server.rest():
@@ -72,8 +76,8 @@ class MysqlDialogue:
     def _answer(self, data: bytes) -> None:
         self._wire.send_client(data if self._compression is None else self._compression.pack(data))
 
-    def _begin_tls(self) -> None:
-        self._wire.start_tls(self._client.rest())
+    def _want_tls(self) -> None:
+        self._wants_tls = True
 
     def _agreed(self, capabilities: Capability) -> None:
         if capabilities & Capability.COMPRESS:

@@ -73,9 +73,9 @@ class Login:
 class Opening:
     """The server's greeting and the client's answer to it, with a change to TLS in between."""
 
-    def __init__(self, wire: Wire, begin_tls: Callable[[], None], agreed: Callable[[Capability], None]) -> None:
+    def __init__(self, wire: Wire, want_tls: Callable[[], None], agreed: Callable[[Capability], None]) -> None:
         self._wire = wire
-        self._begin_tls = begin_tls
+        self._want_tls = want_tls
         self._agreed = agreed
         self._scramble = b""
         self.hears_client = False
@@ -98,7 +98,7 @@ class Opening:
         """Begin TLS, or pass on the client's answer."""
         flags = Capability(int.from_bytes(packet.body[:4], "little"))
         if len(packet.body) == _SSL_REQUEST and self._wire.offers_tls and not self._wire.encrypted:
-            self._begin_tls()
+            self._want_tls()
             return self
         if self._wire.requires_tls and not self._wire.encrypted:
             self._wire.refuse(error(packet.sequence + 1, *_NO_TLS).to_bytes())

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.local.proxy.mysql.sql import Token, has_alias, select_items, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from aws_advanced_python_wrapper.local.proxy.mysql.face import MysqlFace
 
 _LONGEST_ALIAS = 256
 _SHOW_VARIABLES = re.compile(
     rb"""(?: \s | /\*.*?\*/ )* SHOW \s+ (?: (?P<scope> GLOBAL | SESSION | LOCAL ) \s+ )? VARIABLES
-    (?: \s+ LIKE \s* (?P<like> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" ) | \s+ WHERE \b (?P<where> .*? ) )?
+    (?: \s+ LIKE \s* (?P<like> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" ) | \s+ WHERE \b \s* (?P<where> .*? ) )?
     \s* ;? \s* \Z""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
@@ -37,13 +37,12 @@ class Rewriter:
         }
         shown = {**face.variables, **{name: f"IF({value}, 'ON', 'OFF')" for name, value in face.switches.items()}}
         self._shown = {name.encode(): value.encode() for name, value in shown.items()}
-        words = [rb"@@", rb"show", *(re.escape(name) for name in self._functions)]
-        words += [re.escape(table) for _schema, table in self._tables]
-        self._asks = re.compile(b"|".join(words), re.IGNORECASE)
+        self._asks = _any(rb"@@ (?: \w+ \s* \. \s* )? `?", self._variables, rb"\b")
+        self._asks_otherwise = _any(rb"\b", [b"show", *self._functions, *(table for _, table in self._tables)], rb"\b")
 
     def __call__(self, sql: bytes) -> bytes:
         """Return the statement as a stock server understands it."""
-        if not self._asks.search(sql):
+        if not (self._asks.search(sql) or self._asks_otherwise.search(sql)):
             return sql
         if (show := _SHOW_VARIABLES.match(sql)) is not None:
             return self._show_variables(sql, show)
@@ -80,7 +79,7 @@ class Rewriter:
             return sql
         scope = b"global" if (show["scope"] or b"").lower() == b"global" else b"session"
         ours = b" UNION ALL ".join(b"SELECT '%s', %s" % row for row in self._shown.items())
-        condition = b" WHERE Variable_name LIKE " + like if like else b" WHERE (" + where + b")" if where else b""
+        condition = b" WHERE Variable_name LIKE " + like if like else b" WHERE (" + where + b"\n)" if where else b""
         return (
             b"SELECT Variable_name, Value FROM (SELECT VARIABLE_NAME AS Variable_name, VARIABLE_VALUE AS Value"
             b" FROM performance_schema."
@@ -93,6 +92,11 @@ class Rewriter:
             + condition
             + b" ORDER BY Variable_name"
         )
+
+
+def _any(before: bytes, names: Iterable[bytes], after: bytes) -> re.Pattern[bytes]:
+    one = b"|".join(re.escape(name) for name in names)
+    return re.compile(before + b"(?:" + one + b")" + after, re.IGNORECASE | re.VERBOSE)
 
 
 def _keep_name(statement: Sequence[Token], words: list[bytes], item: range) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     rb"""
       (?P<space> \s+ | \#[^\n]* | --(?=\s|\Z)[^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<text> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" )
+    | (?P<text> '(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"\\]|\\.|"")*(?:"|\Z) )
     | (?P<variable> @@ (?:(?:global|session|local|persist|persist_only)\s*\.\s*)? (?:`\w+`|\w+) )
     | (?P<name> `(?:[^`]|``)*` | [\w$\x80-\xff]+ )
     | (?P<mark> . )
@@ -55,7 +55,7 @@ class Token:
 
 
 def tokens(sql: bytes) -> list[Token]:
-    """Return the pieces of a statement, which together are its text; what is never closed stays in marks."""
+    """Return the pieces of a statement, which together are its text."""
     return [_token(match) for match in _TOKEN.finditer(sql)]
 
 
