@@ -56,7 +56,7 @@ class ModeScope:
         """Move; raises what setting `read_only` raises."""
         session = self._session
         if not self.is_inside(read_only=self._read_only):
-            before = session.raw.read_only, session.wanted_role, self._reads
+            before = session.adapter.read_only(session.raw), session.wanted_role, self._reads
             await session.io.call(self._connection.set_read_only, self._read_only)
             self._before = before
         return self._connection
@@ -64,7 +64,7 @@ class ModeScope:
     def is_inside(self, *, read_only: bool) -> bool:
         """Tell whether a transaction of this kind is open."""
         session = self._session
-        return session.adapter.is_busy(session.raw) and bool(session.raw.read_only) is read_only
+        return session.adapter.is_busy(session.raw) and bool(session.adapter.read_only(session.raw)) is read_only
 
     @property
     def _reads(self) -> bool:

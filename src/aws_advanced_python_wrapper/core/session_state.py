@@ -54,7 +54,7 @@ class SessionState:
         adapter = self._adapter
         for sql in adapter.session_queries(raw, changes):
             await adapter.command(self._io, raw, sql, self._deadline)
-        self._server = {**self._server, **changes}
+        self._server = {**self._server, **{name: changes[name] for name in changes.keys() - adapter.carried}}
 
     async def transfer(self, old: RawConnection, new: RawConnection) -> None:
         """Give a connection that nobody uses yet what the program has set on the one it replaces, which may be lost.

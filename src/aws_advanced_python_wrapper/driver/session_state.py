@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
@@ -15,6 +15,9 @@ ServerState: TypeAlias = Mapping[str, "Sequence[str] | str | None"]
 
 class SessionStateAccess(ABC):
     """The part of a driver's adapter that reads and writes the state of a session."""
+
+    carried: ClassVar[frozenset[str]] = frozenset()
+    """What of `ServerState` goes over with `copy_state`, and back with `restore`: the driver's object knows it."""
 
     @abstractmethod
     async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:

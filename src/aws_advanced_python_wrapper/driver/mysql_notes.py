@@ -1,0 +1,118 @@
+"""What statements have set on a MySQL session, noted as they go by: the server can be lost when it is wanted."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+READ_ONLY = "transaction_read_only"
+ISOLATION = "transaction_isolation"
+
+_VARIABLES = frozenset({READ_ONLY, ISOLATION, "time_zone", "sql_mode"})
+_OF_TRANSACTIONS = frozenset({READ_ONLY, ISOLATION})
+
+LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+# Characteristic -> variable and value (MySQL reference manual, "SET TRANSACTION Statement").
+_CHARACTERISTICS = {
+    "READ ONLY": (READ_ONLY, "1"),
+    "READ WRITE": (READ_ONLY, "0"),
+    **{f"ISOLATION LEVEL {level}": (ISOLATION, f"'{level.replace(' ', '-')}'") for level in LEVELS},
+}
+
+# The first letters of a statement that may tell something, as a driver has them.
+_FIRST_WORDS: frozenset[str | bytes] = frozenset(
+    word
+    for letters in ("set", "use")
+    for spelling in map("".join, product(*((letter, letter.upper()) for letter in letters)))
+    for word in (spelling, spelling.encode())
+)
+
+_LONGEST = 2000  # characters; such a statement tells nothing, and takes long to read
+
+_USE = re.compile(r"\s*USE\s+(?:`((?:[^`]|``)+)`|([^\s`;]+))\s*;?\s*", re.IGNORECASE)
+_SET_TRANSACTION = re.compile(r"\s*SET\s+(?:SESSION|LOCAL)\s+TRANSACTION\s+(.+?)\s*;?\s*", re.IGNORECASE | re.DOTALL)
+
+# Values are taken only where they are literals that mean the same in every SQL mode.
+_ASSIGNMENT = (
+    r"(?:(?P<scope{0}>(?:@@)?(?:SESSION|LOCAL)\s*\.|(?:SESSION|LOCAL)\s|@@)\s*)?"
+    r"""`?(?P<name{0}>\w+)`?\s*:?=\s*(?P<value{0}>'[^'"\\]*'|"[^'"\\]*"|[\w.+-]+)"""
+)
+_SET = re.compile(
+    rf"\s*SET\s+{_ASSIGNMENT.format('_of_first')}(?:\s*,\s*{_ASSIGNMENT.format('_of_others')})*\s*;?\s*", re.IGNORECASE
+)
+_EACH = re.compile(_ASSIGNMENT.format(""), re.IGNORECASE)
+
+
+def may_tell(statement: str | bytes) -> bool:
+    """Tell quickly whether a statement may be worth reading."""
+    return statement[:3] in _FIRST_WORDS or statement[:1].isspace()
+
+
+class SessionNotes(NamedTuple):
+    """Which database is in use, and the values, as SQL text, of those variables that were set."""
+
+    database: str | None = None
+    variables: Mapping[str, str] = MappingProxyType({})
+
+    def after(self, statement: str | bytes) -> SessionNotes:
+        """Return the notes for a session on which this statement has succeeded."""
+        if len(statement) > _LONGEST:
+            return self
+        text = statement if isinstance(statement, str) else bytes(statement).decode(errors="replace")
+        if used := _USE.fullmatch(text):
+            quoted, plain = used.groups()
+            return self._replace(database=quoted.replace("``", "`") if quoted else plain)
+        changes = _changes(text)
+        if not changes:
+            return self
+        values = {**self.variables, **changes}
+        return self._replace(variables={name: value for name, value in values.items() if value.upper() != "DEFAULT"})
+
+    @property
+    def isolation_level(self) -> str | None:
+        """The level that was set, in words with spaces."""
+        value = self.variables.get(ISOLATION)
+        return value and value.strip("'").replace("-", " ").upper()
+
+    @property
+    def read_only(self) -> bool | None:
+        """What was set."""
+        value = self.variables.get(READ_ONLY)
+        return None if value is None else value.strip("'").upper() in {"1", "ON", "TRUE"}
+
+    def changes_to(self, wanted: SessionNotes) -> dict[str, str]:
+        """Return the values that lead from these variables to others."""
+        names = sorted({*self.variables, *wanted.variables})
+        return {
+            name: wanted.variables.get(name, "DEFAULT")
+            for name in names
+            if self.variables.get(name) != wanted.variables.get(name)
+        }
+
+
+def _changes(text: str) -> dict[str, str]:
+    if found := _SET_TRANSACTION.fullmatch(text):
+        return _characteristics(found[1])
+    return _assignments(text) if _SET.fullmatch(text) else {}
+
+
+def _characteristics(text: str) -> dict[str, str]:
+    words = (" ".join(part.upper().split()) for part in text.split(","))
+    return dict(_CHARACTERISTICS[each] for each in words if each in _CHARACTERISTICS)
+
+
+def _assignments(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in _EACH.finditer(text, text.upper().index("SET") + 3):
+        name, value = each["name"].lower(), each["value"]
+        # With nothing but the signs before its name, a transaction's variable is set for the next transaction only.
+        for_one_transaction = each["scope"] == "@@" and name in _OF_TRANSACTIONS
+        if name in _VARIABLES and not for_one_transaction:
+            found[name] = f"'{value[1:-1]}'" if value[0] == '"' else value
+    return found

@@ -1,0 +1,215 @@
+"""What the connections of MySQL drivers forget, and ours do not: what their sessions are told.
+
+Each class goes before the driver's own class of connections.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from aws_advanced_python_wrapper.driver.mysql_notes import LEVELS, SessionNotes, may_tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Remembering:
+    """What the connections of all the drivers note."""
+
+    session_notes: SessionNotes
+
+    def begin_notes(self) -> None:
+        """Note what opening the connection has set."""
+        self.session_notes = SessionNotes(self.first_database)
+        for statement in self._first_statements():
+            self._note(statement)
+
+    @property
+    @abstractmethod
+    def first_database(self) -> str | None:
+        """The database that each session of this connection begins in, if any."""
+
+    @abstractmethod
+    def _first_statements(self) -> Iterator[str]:
+        """Yield what opening the connection has set."""
+
+    def _note(self, statement: str | bytes) -> None:
+        self.session_notes = self.session_notes.after(statement)
+
+    def _note_database(self, name: str | None) -> None:
+        self.session_notes = self.session_notes._replace(database=name or None)
+
+    @property
+    def isolation_level(self) -> str | None:
+        """The level of the transactions that begin from now on, as it was set; None: as the server has it. No I/O."""
+        return self.session_notes.isolation_level
+
+
+def isolation_statement(level: str | None) -> str:
+    """Return what sets the isolation level of a session; raises ValueError for a level that there is not."""
+    if level is None:
+        return "SET SESSION transaction_isolation = DEFAULT"
+    name = " ".join(level.replace("-", " ").upper().split())
+    if name not in LEVELS:
+        raise ValueError(f"isolation_level: there is no level {level!r}, give one of {', '.join(LEVELS)}, or None")
+    return f"SET SESSION TRANSACTION ISOLATION LEVEL {name}"
+
+
+class _OfConnector(Remembering):
+    """What MySQL Connector/Python has in common in its flavours."""
+
+    _autocommit: bool
+    _database: Any
+    _time_zone: Any
+    _sql_mode: Any
+    _init_command: Any
+
+    @property
+    def first_database(self) -> str | None:
+        """The parameter `database`."""
+        return self._database or None
+
+    def _first_statements(self) -> Iterator[str]:
+        if self._time_zone:
+            yield f"SET time_zone = '{self._time_zone}'"
+        if self._sql_mode:
+            yield f"SET sql_mode = '{self._sql_mode}'"
+        if self._init_command:
+            yield self._init_command
+
+
+class RememberingConnection(_OfConnector):
+    """A connection of MySQL Connector/Python's."""
+
+    server_flags = 0
+    """The server's status flags, as pure Python was told last; the C extension keeps them itself."""
+
+    def _handle_server_status(self, flags: int) -> None:
+        super()._handle_server_status(flags)  # type: ignore[misc]
+        self.server_flags = flags
+
+    def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a statement, as all the cursors do."""
+        result = super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
+        if may_tell(query):
+            self._note(query)
+        return result
+
+    def cmd_init_db(self, database: str) -> Any:
+        """Change the database."""
+        result = super().cmd_init_db(database)  # type: ignore[misc]
+        self._note_database(database)
+        return result
+
+    @property
+    def database(self) -> Any:
+        """The database in use; asks the server."""
+        return super().database  # type: ignore[misc]
+
+    @database.setter
+    def database(self, name: str) -> None:
+        self.cmd_init_db(name)
+
+    @property
+    def isolation_level(self) -> str | None:
+        """The level of the transactions that begin from now on, as it was set; None: as the server has it."""
+        return super().isolation_level
+
+    @isolation_level.setter
+    def isolation_level(self, level: str | None) -> None:
+        self.cmd_query(isolation_statement(level))
+
+    def cmd_change_user(
+        self, username: str = "", password: str = "", database: str = "", *more: Any, **rest: Any
+    ) -> Any:
+        """Begin another session, of another user, in that database or in none."""
+        result = super().cmd_change_user(username, password, database, *more, **rest)  # type: ignore[misc]
+        self._note_database(database)
+        return result
+
+    def _open_connection(self) -> Any:
+        self.session_notes = SessionNotes(self.first_database)
+        return super()._open_connection()  # type: ignore[misc]
+
+    def _post_connection(self) -> None:
+        # The server has begun the session anew, in the same database; now the driver sets what it remembers itself.
+        self.session_notes = SessionNotes(self.session_notes.database)
+        super()._post_connection()  # type: ignore[misc]
+
+
+class AsyncRememberingConnection(_OfConnector):
+    """A connection of MySQL Connector/Python's asyncio flavour; see `RememberingConnection`."""
+
+    async def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a statement, as all the cursors do."""
+        result = await super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
+        if may_tell(query):
+            self._note(query)
+        return result
+
+    async def cmd_init_db(self, database: str) -> Any:
+        """Change the database."""
+        result = await super().cmd_init_db(database)  # type: ignore[misc]
+        self._note_database(database)
+        return result
+
+    async def set_isolation_level(self, level: str | None) -> None:
+        """Set the level of the transactions that begin from now on; None: as the server has it."""
+        await self.cmd_query(isolation_statement(level))
+
+    async def cmd_change_user(
+        self, username: str = "", password: str = "", database: str = "", *more: Any, **rest: Any
+    ) -> Any:
+        """Begin another session, of another user, in that database or in none."""
+        result = await super().cmd_change_user(username, password, database, *more, **rest)  # type: ignore[misc]
+        self._note_database(database)
+        return result
+
+    async def connect(self) -> None:
+        """Open the connection again."""
+        self.session_notes = SessionNotes(self.first_database)
+        await super().connect()  # type: ignore[misc]
+
+    async def _post_connection(self) -> None:
+        self.session_notes = SessionNotes(self.session_notes.database)
+        await super()._post_connection()  # type: ignore[misc]
+
+
+class RememberingAiomysql(Remembering):
+    """A connection of aiomysql's."""
+
+    _db: Any
+    sql_mode: Any
+    init_command: Any
+
+    @property
+    def first_database(self) -> str | None:
+        """The parameter `db`."""
+        return self._db or None
+
+    def _first_statements(self) -> Iterator[str]:
+        if self.sql_mode is not None:
+            yield f"SET sql_mode={self.sql_mode}"
+        if self.init_command is not None:
+            yield self.init_command
+
+    async def query(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a statement, as all the cursors do."""
+        result = await super().query(sql, *args, **kwargs)  # type: ignore[misc]
+        if may_tell(sql):
+            self._note(sql)
+        return result
+
+    async def select_db(self, db: str) -> None:
+        """Change the database."""
+        await super().select_db(db)  # type: ignore[misc]
+        self._note_database(db)
+
+    async def set_isolation_level(self, level: str | None) -> None:
+        """Set the level of the transactions that begin from now on; None: as the server has it."""
+        await self.query(isolation_statement(level))
+
+    async def _connect(self) -> None:
+        self.session_notes = SessionNotes(self.first_database)
+        await super()._connect()  # type: ignore[misc]
