@@ -1,7 +1,7 @@
 """Connection strings: libpq's ``key=value`` form and its URLs, read into a plain dictionary.
 
 The grammar is that of https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING,
-except that one endpoint only may be given. Errors tell the position and never the text: any part of a
+for MySQL too, except that one endpoint only may be given. Errors tell the position and never the text: any part of a
 malformed string may be a piece of a password.
 """
 
@@ -16,7 +16,8 @@ from aws_advanced_python_wrapper.errors import AwsWrapperError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SCHEMES = ("postgresql://", "postgres://")
+_POSTGRESQL = "postgresql"
+_ENGINES = {"postgresql://": _POSTGRESQL, "postgres://": _POSTGRESQL, "mysql://": "mysql"}
 _SPACES = re.compile(r"[ \t\n\v\f\r]*")
 _NAME = re.compile(r"[^= \t\n\v\f\r]*")
 _BARE = re.compile(r"(?:[^\\ \t\n\v\f\r]|\\.?)*", re.DOTALL)
@@ -34,6 +35,11 @@ def parse(conninfo: str | None) -> dict[str, str]:
     found = _reader(conninfo).read()
     refuse_several_endpoints(found)
     return found
+
+
+def engine_of(conninfo: str | None) -> str | None:
+    """Return the database that a URL is for, "postgresql" or "mysql"; None for what is no URL, or that of another."""
+    return next((engine for scheme, engine in _ENGINES.items() if (conninfo or "").startswith(scheme)), None)
 
 
 def unknown_name(conninfo: str | None, name: str, suggestion: str) -> AwsWrapperError:
@@ -57,10 +63,10 @@ def _reader(conninfo: Any) -> _Pairs | _Url:
             f"conninfo has to be text, host=... or a URL, not of type {type(conninfo).__name__}. "
             "Give single parameters as keywords."
         )
-    if conninfo.startswith(_SCHEMES):
+    if engine_of(conninfo) is not None:
         return _Url(conninfo)
     if _ANY_URL.match(conninfo):
-        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_SCHEMES)}.")
+        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_ENGINES)}.")
     return _Pairs(conninfo)
 
 
@@ -154,6 +160,7 @@ class _Url(_Text):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, text.index("://") + 3)
+        self._is_libpqs = engine_of(text) == _POSTGRESQL
 
     def read(self) -> dict[str, str]:
         parts = {**self._user(), **self._host(), **self._database()}
@@ -204,7 +211,8 @@ class _Url(_Text):
                 self.fail("'&' or the end (write %3D for '=' in a value)")
             self.take("&")
             # "ssl=true" is how JDBC URLs spell it; libpq takes it too.
-            name, value = ("sslmode", "require") if (name, value) == ("ssl", "true") else (name, value)
+            if self._is_libpqs and (name, value) == ("ssl", "true"):
+                name, value = "sslmode", "require"
             found[name] = value
             self.names.setdefault(name, start)
         return found

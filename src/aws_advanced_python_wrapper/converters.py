@@ -187,4 +187,4 @@ class Parameter(Generic[T]):
 
 def is_secret(name: str) -> bool:
     """Whether the value of the parameter ``name`` must never be shown."""
-    return name.lower().endswith(_SECRET_ENDINGS)
+    return name.lower().rstrip("0123456789").endswith(_SECRET_ENDINGS)  # password2: a second factor

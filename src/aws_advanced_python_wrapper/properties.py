@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_advanced_python_wrapper.conninfo import refuse_several_endpoints, unknown_name
 from aws_advanced_python_wrapper.converters import (
-    KEYWORD_ONLY,
-    TRUTH,
     WHOLE_NUMBER,
     Parameter,
     is_secret,
-    optional,
     suggest,
 )
 from aws_advanced_python_wrapper.errors import AwsWrapperError
@@ -29,18 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
-_AUTOCOMMIT: Parameter[bool] = Parameter("autocommit", TRUTH, False, "driver", "Whether there are no transactions.")
-_PREPARE_THRESHOLD: Parameter[int | None] = Parameter(
-    "prepare_threshold", optional(WHOLE_NUMBER), 5, "driver", "Executions before a statement is prepared.", minimum=0
-)
-_OBJECTS = frozenset({"context", "cursor_factory", "row_factory", "server_cursor_factory"})
-# What drivers take only in its type, as text: psycopg would hold "false" for true.
-_AS_TEXT: Mapping[str, Parameter[Any]] = {
-    "autocommit": _AUTOCOMMIT,
-    "prepare_threshold": _PREPARE_THRESHOLD,
-    **{name: Parameter(name, KEYWORD_ONLY, None, "driver", "An object of the driver's.") for name in _OBJECTS},
-}
-_EVERY_DRIVER = frozenset({"host", "port", "user", "password", "dbname", "database"})
+_EVERY_DRIVER = frozenset({"host", "port", "user", "password"})
+_DATABASE = ("dbname", "database", "db")
+_NO_TYPES: Mapping[str, Parameter[Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,15 +46,20 @@ class Settings:
 
     @classmethod
     def from_arguments(
-        cls, conninfo: str | None, arguments: Mapping[str, Any], driver_parameters: Collection[str]
+        cls,
+        conninfo: str | None,
+        arguments: Mapping[str, Any],
+        driver_parameters: Collection[str],
+        typed: Mapping[str, Parameter[Any]] = _NO_TYPES,
     ) -> Settings:
         """Merge a connection string with keywords, which win; a keyword of None counts as not given.
 
         Both win over the profile that they name, but not over its plugins. ``driver_parameters`` are the names the
-        database driver takes. Raises `AwsWrapperError` for a name nobody takes, a value out of range, a malformed
-        string, an unknown profile and more than one endpoint.
+        database driver takes, ``typed`` tells how text is read for those of which it takes no text. Raises
+        `AwsWrapperError` for a name nobody takes, a value out of range, a malformed string, an unknown profile and more
+        than one endpoint.
         """
-        names = _Names(driver_parameters)
+        names = _Names(driver_parameters, typed)
         sources = Sources.of(conninfo, arguments)
         profile = names.canonical(sources.profile, _unknown_in_profile)
         written = names.canonical(sources.written, partial(unknown_name, conninfo))
@@ -143,10 +137,10 @@ class Settings:
 class _Names:
     """The names that may be given, with one spelling for each."""
 
-    def __init__(self, driver_parameters: Collection[str]) -> None:
-        self._driver = _EVERY_DRIVER.union(driver_parameters)
-        only_database = "database" in driver_parameters and "dbname" not in driver_parameters
-        self._database = "database" if only_database else "dbname"
+    def __init__(self, driver_parameters: Collection[str], typed: Mapping[str, Parameter[Any]]) -> None:
+        self._driver = _EVERY_DRIVER.union(_DATABASE, driver_parameters)
+        self._typed = typed
+        self._database = next((name for name in _DATABASE if name in driver_parameters), _DATABASE[0])
 
     def canonical(self, given: Mapping[str, Any], unknown: Callable[[str, str], AwsWrapperError]) -> dict[str, Any]:
         """Return the values converted, under their one name.
@@ -159,7 +153,7 @@ class _Names:
             name = self._canonical_name(written.removeprefix(prefix), written, unknown)
             if prefix and name in PARAMETERS and name not in OF_BACKGROUND:
                 raise AwsWrapperError(f"Parameter {written}: background connections heed no {name}, leave it out.")
-            converted = _converted(name, value, written)
+            converted = self._converted(name, value, written)
             if converted is None and name not in NONE_IS_A_VALUE:
                 continue
             if found.setdefault(prefix + name, converted) != converted:
@@ -169,7 +163,7 @@ class _Names:
         return found
 
     def _canonical_name(self, name: str, written: str, unknown: Callable[[str, str], AwsWrapperError]) -> str:
-        if name in ("database", "dbname"):
+        if name in _DATABASE:
             return self._database
         name = ALIASES.get(name, name)
         if name in PARAMETERS or name in self._driver:
@@ -180,6 +174,11 @@ class _Names:
             if written.startswith(prefix):
                 raise AwsWrapperError(f"Parameters that begin with {prefix} are not supported yet, as {what} is not.")
         raise unknown(written, suggest(name, {*PARAMETERS, *ALIASES, *self._driver}))
+
+    def _converted(self, name: str, value: Any, written: str) -> Any:
+        if name in self._typed and name not in PARAMETERS and isinstance(value, str):
+            return self._typed[name].read(value, written)
+        return _converted(name, value, written)
 
 
 def _sorted(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -202,8 +201,6 @@ def _converted(name: str, value: Any, written: str) -> Any:
         return PARAMETERS[name].read(value, written)
     if name == "port":
         return None if value == "" else _PORT.read(value, written)
-    if name in _AS_TEXT and isinstance(value, str):
-        return _AS_TEXT[name].read(value, written)
     if name == "host" and not isinstance(value, str):
         raise AwsWrapperError(f"Parameter {written}: {value!r} is not accepted, give one host name or address as text.")
     return value

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from aws_advanced_python_wrapper.conninfo import parse, refuse_several_endpoints
+from aws_advanced_python_wrapper.conninfo import engine_of, parse, refuse_several_endpoints
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 SAME_AS_LIBPQ = [
@@ -110,8 +110,10 @@ def test_a_malformed_string_is_refused_as_by_libpq_and_nothing_of_it_is_shown(co
         ("postgresql://me:sec@ret@db/app", "write %40 for an '@'"),
         ("postgresql://me:sec/ret@db/app", "a port number"),
         ("postgresql://db:٣", "a port number"),
-        ("mysql://me:secret@db", "postgresql:// or postgres://"),
-        ("postgresql+psycopg://me:secret@db", "postgresql:// or postgres://"),
+        ("mariadb://me:secret@db", "postgresql:// or postgres:// or mysql://"),
+        ("mysql+aiomysql://me:secret@db", "postgresql:// or postgres:// or mysql://"),
+        ("postgresql+psycopg://me:secret@db", "postgresql:// or postgres:// or mysql://"),
+        ("mysql://me:sec@ret@db/app", "write %40 for an '@'"),
         ("postgresql://me:%ff@db", "UTF-8"),
     ],
 )
@@ -139,6 +141,36 @@ def test_likely_mistakes_are_told_although_libpq_lets_some_of_them_pass(conninfo
 def test_several_endpoints_are_refused_because_the_cluster_names_them(conninfo: str) -> None:
     with pytest.raises(AwsWrapperError, match="learns the other hosts from the cluster"):
         parse(conninfo)
+
+
+@pytest.mark.parametrize("conninfo", [text for text in SAME_AS_LIBPQ if "://" in text and "ssl" not in text])
+def test_a_url_for_mysql_is_read_alike(conninfo: str) -> None:
+    assert parse(f"mysql://{conninfo.partition('://')[2]}") == parse(conninfo)
+
+
+def test_what_libpq_reads_into_ssl_is_not_read_into_a_url_for_mysql() -> None:
+    assert parse("mysql://db/app?ssl=true&ssl_ca=/ca.pem") == {
+        "host": "db",
+        "dbname": "app",
+        "ssl": "true",
+        "ssl_ca": "/ca.pem",
+    }
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "engine"),
+    [
+        ("postgresql://db", "postgresql"),
+        ("postgres://db", "postgresql"),
+        ("mysql://db", "mysql"),
+        ("mariadb://db", None),
+        ("host=mysql://db", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_url_tells_the_database(conninfo: str | None, engine: str | None) -> None:
+    assert engine_of(conninfo) == engine
 
 
 def test_one_endpoint_is_not_refused() -> None:

@@ -56,6 +56,19 @@ def test_what_names_no_driver_is_refused(conninfo: Any, arguments: dict[str, Any
         AwsWrapperConnection.connect(psycopg.connect, conninfo, **arguments)
 
 
+@pytest.mark.parametrize(
+    ("connect", "conninfo", "told"),
+    [
+        (psycopg.connect, "mysql://u:s3cr3t@db/app", "for mysql, and psycopg is a driver for postgresql"),
+        ("mysql://u:s3cr3t@db/app", "", "for mysql, and psycopg is a driver for postgresql"),
+    ],
+)
+def test_a_url_of_another_database_than_the_drivers_is_refused(connect: Any, conninfo: str, told: str) -> None:
+    with pytest.raises(AwsWrapperError, match=f"^Connection string: a URL that begins so is {told}") as refused:
+        AwsWrapperConnection.connect(connect, conninfo)
+    assert "s3cr3t" not in str(refused.value)
+
+
 async def an_async_one(**_: Any) -> None: ...
 
 

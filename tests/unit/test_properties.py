@@ -7,13 +7,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.converters import TRUTH
+from aws_advanced_python_wrapper.converters import KEYWORD_ONLY, TRUTH, WHOLE_NUMBER, Parameter
+from aws_advanced_python_wrapper.driver import psycopg_arguments
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, PURPOSES, TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE, FAILOVER_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY
 from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME, PURPOSES_TO_COME
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
 
@@ -30,11 +32,20 @@ PSYCOPG = {
     "prepare_threshold",
     "row_factory",
 }
-MYSQL = {"host", "port", "user", "password", "database", "use_pure"}
+MYSQL = {"host", "port", "user", "password", "database", "db", "use_pure", "pool_size", "converter_class", "password2"}
+OF_MYSQL: Any = {
+    "use_pure": Parameter("use_pure", TRUTH, False, "driver", "Whether it is all Python."),
+    "pool_size": Parameter("pool_size", WHOLE_NUMBER, 5, "driver", "How many there are."),
+    "converter_class": Parameter("converter_class", KEYWORD_ONLY, None, "driver", "A class."),
+}
 
 
 def settings(conninfo: str = "", driver: Any = PSYCOPG, **arguments: Any) -> Settings:
-    return Settings.from_arguments(conninfo, arguments, driver)
+    return Settings.from_arguments(conninfo, arguments, driver, psycopg_arguments.TYPED)
+
+
+def mysql_settings(conninfo: str = "", **arguments: Any) -> Settings:
+    return Settings.from_arguments(conninfo, arguments, MYSQL, OF_MYSQL)
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda parameter: parameter.name)
@@ -91,8 +102,51 @@ def test_keywords_override_the_string(conninfo: str, arguments: dict[str, Any], 
     assert settings(conninfo, **arguments).driver == driver
 
 
-def test_a_driver_that_says_database_gets_database() -> None:
-    assert settings("dbname=x", MYSQL, use_pure=True).driver == {"database": "x", "use_pure": True}
+@pytest.mark.parametrize(
+    ("names", "its_own"),
+    [({"dbname"}, "dbname"), (MYSQL, "database"), ({"db"}, "db"), (set(), "dbname")],
+    ids=["psycopg", "connector", "aiomysql", "unknown"],
+)
+@pytest.mark.parametrize("written", ["dbname", "database", "db"])
+def test_the_database_is_given_in_the_drivers_own_word(written: str, names: set[str], its_own: str) -> None:
+    assert settings(f"{written}=x", names).driver == {its_own: "x"}
+    assert settings("mysql://h/x", names, **{written: "x"}).driver == {"host": "h", its_own: "x"}
+    watching: Any = {f"monitoring-{written}": "x"}
+    assert settings("", names, **watching).for_monitoring("monitoring-", without=()).driver == {its_own: "x"}
+
+
+@pytest.mark.parametrize(("text", "meant"), [("False", False), ("no", False), ("True", True), ("1", True)])
+def test_what_the_driver_takes_in_a_type_of_its_own_may_be_given_as_text(text: str, meant: bool) -> None:
+    expected = {"use_pure": meant, "pool_size": 3}
+    assert mysql_settings(f"use_pure={text} pool_size=3").driver == expected
+    assert mysql_settings(f"mysql://?use_pure={text}&pool_size=3").driver == expected
+    assert mysql_settings(use_pure=text, pool_size="3").driver == expected
+    watching: Any = {"monitoring-use_pure": text, "topology-monitoring-pool_size": "3"}
+    assert mysql_settings(**watching).for_monitoring("monitoring-", without=()).driver == {"use_pure": meant}
+
+
+def test_objects_for_the_driver_pass_as_they_are() -> None:
+    given: Any = {"use_pure": None, "converter_class": dict, "pool_size": 3.0}
+    assert mysql_settings(**given).driver == {"converter_class": dict, "pool_size": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "message"),
+    [
+        ("use_pure=perhaps", "Parameter use_pure: 'perhaps' is not accepted, give true or false"),
+        ("mysql://h?pool_size=many", "Parameter pool_size: 'many' is not accepted, give a whole number"),
+        ("converter_class=dict", "Parameter converter_class: 'dict' is not accepted, give an object, as a keyword"),
+    ],
+)
+def test_text_that_is_none_of_the_drivers_values_is_refused(conninfo: str, message: str) -> None:
+    with pytest.raises(AwsWrapperError, match=re.escape(message)):
+        mysql_settings(conninfo)
+
+
+@pytest.mark.parametrize("given", [{"connect_timeout": "7"}, {"connection_timeout": 7}])
+def test_both_words_for_the_time_to_connect_mean_the_same(given: dict[str, Any]) -> None:
+    assert mysql_settings(**given)[CONNECT_TIMEOUT] == 7
+    assert mysql_settings(**given).driver == {"connect_timeout": 7}
 
 
 def test_host_port_and_user_can_be_asked_for() -> None:
@@ -253,6 +307,7 @@ def test_the_drivers_prepare_threshold_may_be_given_as_text() -> None:
 
 
 def test_the_repr_shows_no_secret() -> None:
+    assert "hush" not in repr(mysql_settings(password="hush1", password2="hush2"))
     secrets = {"password": "hush1", "sslpassword": "hush2", "topology-monitoring-password": "hush3"}
     shown = repr(settings("host=db", plugins="", **secrets))
     assert "hush" not in shown

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.conninfo import engine_of
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DRIVER_DIALECT
 from aws_advanced_python_wrapper.parameters.plugins import AUTO_SORT_WRAPPER_PLUGIN_ORDER, PLUGINS
 from aws_advanced_python_wrapper.properties import Settings
@@ -41,7 +43,17 @@ def session_for(
 
 def session_through(adapter: DriverAdapter, conninfo: str | None, arguments: Mapping[str, Any], io: Io) -> Session:
     """Do what `session_for` does where the adapter is known already."""
-    settings = Settings.from_arguments(conninfo, arguments, adapter.parameters)
+    _refuse_another_engine(conninfo, adapter)
+    settings = Settings.from_arguments(conninfo, arguments, adapter.parameters, adapter.typed_parameters)
     settings = settings.completed(adapter.from_environment(settings.driver))
     requested, sort = settings[PLUGINS], settings[AUTO_SORT_WRAPPER_PLUGIN_ORDER]
     return Session(settings, adapter, io, plugin_classes(requested, sort=sort))
+
+
+def _refuse_another_engine(conninfo: str | None, adapter: DriverAdapter) -> None:
+    engine = engine_of(conninfo)
+    if engine not in (None, adapter.engine):
+        raise AwsWrapperError(
+            f"Connection string: a URL that begins so is for {engine}, and {adapter.code} is a driver for "
+            f"{adapter.engine}. Give the connect function of a driver for {engine}, or another URL."
+        )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import ModuleType
 
+    from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.properties import Settings
 
@@ -173,6 +174,11 @@ class DriverAdapter(SessionStateAccess):
     @abstractmethod
     def parameters(self) -> frozenset[str]:
         """The names that the driver's own connect function accepts."""
+
+    @property
+    def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
+        """How those of the `parameters` are read as text, from a string or a file, that are taken in another type."""
+        return {}
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the driver takes from environment variables and files of `host`, `hostaddr`, `port` and `user`.

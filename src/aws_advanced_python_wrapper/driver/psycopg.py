@@ -13,6 +13,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
+from aws_advanced_python_wrapper.driver import psycopg_arguments
 from aws_advanced_python_wrapper.driver.adapter import (
     DriverAdapter,
     DriverIo,
@@ -45,11 +46,6 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.properties import Settings
-
-# Keyword arguments of psycopg.Connection.connect that are psycopg's own, not libpq's.
-_PSYCOPG_ARGUMENTS = frozenset(
-    {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory", "server_cursor_factory"}
-)
 
 # Our parameter -> libpq's (libpq documentation, "Parameter Key Words").
 _KEEPALIVE: dict[Parameter[Any], str] = {
@@ -91,7 +87,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     block_calls = frozenset({"read", "read_row", "_write", "sync"})  # a copy's own _write sends what has gathered
     row_modes = frozenset({"pipeline"})
     row_sources = frozenset({"stream", "notifies", "results"})
-    session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts"}) | _PSYCOPG_ARGUMENTS
+    session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts", *psycopg_arguments.TYPED})
     neutral_parameters = MappingProxyType({"options": "", "target_session_attrs": "any"})
 
     @property
@@ -101,8 +97,13 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
 
     @property
     def parameters(self) -> frozenset[str]:
-        """Psycopg's own arguments and every connection parameter of the libpq in use."""
-        return _parameters()
+        """See `psycopg_arguments`."""
+        return psycopg_arguments.names()
+
+    @property
+    def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
+        """See `psycopg_arguments`."""
+        return psycopg_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `libpq_defaults`."""
@@ -175,7 +176,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
         arguments = self.arguments(settings.with_driver(gssencmode="disable"), host, peer.port or settings.port or 5432)
         if peer.port is not None:
             arguments["hostaddr"] = peer.address
-        options = {name: value for name, value in arguments.items() if name not in _PSYCOPG_ARGUMENTS}
+        options = {name: value for name, value in arguments.items() if name not in psycopg_arguments.TYPED}
         return PostgresqlProbe(make_conninfo("", **options))
 
     def is_closed(self, raw: RawConnection) -> bool:
@@ -284,8 +285,3 @@ def _lent_class(transaction_class: type) -> type:
     """Make a psycopg transaction class whose instances tell the program's own connection."""
     body = {"connection": property(lambda self: vars(self)[_LENT_TO]), "__module__": transaction_class.__module__}
     return type(transaction_class.__name__, (transaction_class,), body)
-
-
-@functools.cache
-def _parameters() -> frozenset[str]:
-    return _PSYCOPG_ARGUMENTS | {option.keyword.decode() for option in pq.Conninfo.get_defaults()}

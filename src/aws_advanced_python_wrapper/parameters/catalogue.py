@@ -37,6 +37,7 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "wrapperPlugins": "plugins",
         "wrapper_plugins": "plugins",  # in SQLAlchemy's URLs, where `plugins` means something else
         "dialect": "wrapper_dialect",
+        "connection_timeout": "connect_timeout",  # as MySQL Connector/Python calls it
         "reader_response_strategy": "reader_host_selector_strategy",
     }
 )
