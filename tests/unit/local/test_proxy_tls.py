@@ -10,6 +10,7 @@ import time
 import pytest
 
 from aws_advanced_python_wrapper.local.proxy.certificates import Authority
+from aws_advanced_python_wrapper.local.proxy.tls import TlsEnd
 from support.proxied import EchoServer, TlsClient, connect, echo, proxied, run, until
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
@@ -176,3 +177,7 @@ def test_required_tls_refuses_plain_logins_and_says_so(server_tls: ssl.SSLContex
             cancel[1].close()
 
     run(test)
+
+
+def test_nothing_can_be_said_before_the_handshake_of_tls(server_tls: ssl.SSLContext) -> None:
+    assert TlsEnd(server_tls).encrypt(b"too early") == b""
