@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_advanced_python_wrapper.driver.mysql_notes import SessionNotes
 from aws_advanced_python_wrapper.driver.mysql_session import MysqlSession
 
 _RESET_CONNECTION = 0x1F  # COM_RESET_CONNECTION, of which aiomysql knows nothing
@@ -27,6 +28,7 @@ class AiomysqlSession(MysqlSession):
         """Do after the server's reset what the driver does when it connects."""
         await connection._execute_command(_RESET_CONNECTION, "")  # noqa: SLF001 - there is no other way
         await connection._read_ok_packet()  # noqa: SLF001
+        connection.session_notes = SessionNotes(connection.session_notes.database)
         await self.set_charset(io, connection, charset)
         if connection.sql_mode is not None:
             await connection.query(f"SET sql_mode={connection.sql_mode}")

@@ -55,13 +55,6 @@ class BlockingConnectorSession(ConnectorSession):
 
     charset_attribute = "_charset_id"
 
-    def server_status(self, raw: Any) -> int:
-        """Ask the C extension, or read what pure Python was told."""
-        connection = self.itself(raw)
-        extensions = getattr(connection, "_cmysql", None)
-        flags: int = getattr(connection, "server_flags", 0) if extensions is None else extensions.st_server_status()
-        return flags
-
     async def set_charset(self, io: Any, connection: Any, charset: Any) -> None:
         """By the driver's own method, which tells its converter and the C extension as well."""
         await io.call(connection.set_charset_collation, charset)
@@ -71,11 +64,6 @@ class AsyncConnectorSession(ConnectorSession):
     """The asyncio flavour."""
 
     charset_attribute = "_charset"
-
-    def server_status(self, raw: Any) -> int:
-        """Read what the connection was told."""
-        flags: int = raw.server_status
-        return flags
 
     async def set_charset(self, io: Any, connection: Any, charset: Any) -> None:
         """By the driver's own method, which tells its converter as well."""

@@ -5,7 +5,7 @@ Each class goes before the driver's own class of connections.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.driver.mysql_notes import LEVELS, SessionNotes, may_tell
@@ -56,7 +56,7 @@ def isolation_statement(level: str | None) -> str:
     return f"SET SESSION TRANSACTION ISOLATION LEVEL {name}"
 
 
-class _OfConnector(Remembering):
+class _OfConnector(ABC, Remembering):  # in this order: Python changes a connection's class only to one of its layout
     """What MySQL Connector/Python has in common in its flavours."""
 
     _autocommit: bool
@@ -81,13 +81,6 @@ class _OfConnector(Remembering):
 
 class RememberingConnection(_OfConnector):
     """A connection of MySQL Connector/Python's."""
-
-    server_flags = 0
-    """The server's status flags, as pure Python was told last; the C extension keeps them itself."""
-
-    def _handle_server_status(self, flags: int) -> None:
-        super()._handle_server_status(flags)  # type: ignore[misc]
-        self.server_flags = flags
 
     def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
         """Send a statement, as all the cursors do."""

@@ -11,7 +11,7 @@ from aws_advanced_python_wrapper.driver.session_state import ServerState, Sessio
 from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aws_advanced_python_wrapper.deadline import Deadline
 OVERDUE = "the server did not answer the driver's own query in time"
@@ -102,7 +102,7 @@ class MysqlSession(SessionStateAccess):
     async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
         """Copy what the driver's object remembers, and send, in as few statements as can be, in what they differ."""
         source, target = self.itself(old), self.itself(new)
-        statements = [*self._settings(old, new), *_database_change(target.session_notes, source.session_notes)]
+        statements = self._statements(old, new)
         for name in vars(source).keys() & set(self.remembered):
             setattr(target, name, getattr(source, name))
         with self.limited(io, new, deadline):
@@ -112,13 +112,13 @@ class MysqlSession(SessionStateAccess):
                 await self.run(io, new, sql)
         target.session_notes = source.session_notes._replace(database=_database(source, target))
 
-    def _settings(self, old: Any, new: Any) -> list[str]:
-        changes = self.notes(new).changes_to(self.notes(old))
-        wanted, present = (self.server_status(raw) & AUTOCOMMIT for raw in (old, new))
-        if wanted != present:
-            changes["autocommit"] = "ON" if wanted else "OFF"
-        values = ", ".join(f"{name} = {value}" for name, value in changes.items())
-        return [f"SET SESSION {values}"] if values else []
+    def _statements(self, old: Any, new: Any) -> list[str]:
+        present, wanted = self.notes(new), self.notes(old)
+        changes = present.changes_to(wanted)
+        is_on, shall_be_on = (self.server_status(raw) & AUTOCOMMIT for raw in (new, old))
+        if is_on != shall_be_on:
+            changes["autocommit"] = "ON" if shall_be_on else "OFF"
+        return [*_assignments(changes), *_database_change(present, wanted)]
 
     def snapshot(self, raw: Any) -> _Snapshot:
         """Note what a user sets, and which attributes there are."""
@@ -129,7 +129,6 @@ class MysqlSession(SessionStateAccess):
     async def restore(self, io: Any, raw: Any, snapshot: _Snapshot, deadline: Deadline) -> None:
         """Have the server begin the session anew, as the drivers' own pools do."""
         connection = self.itself(raw)
-        database = _database_change(connection.session_notes, snapshot.notes)
         if snapshot.notes.database is None and connection.session_notes.database is not None:
             raise self.errors.ProgrammingError("a session that has a database cannot be without one again")
         for name in vars(connection).keys() - snapshot.names:
@@ -138,7 +137,8 @@ class MysqlSession(SessionStateAccess):
             setattr(connection, name, _copied(value))
         with self.limited(io, raw, deadline):
             await self.begin_anew(io, connection, snapshot.charset)
-            for sql in database:
+            present = connection.session_notes
+            for sql in (*_assignments(present.changes_to(snapshot.notes)), *_database_change(present, snapshot.notes)):
                 await self.run(io, raw, sql)
         connection.session_notes = snapshot.notes
 
@@ -211,6 +211,11 @@ def _copied(value: Any) -> Any:
 def _database(source: Any, target: Any) -> str | None:
     name: str | None = source.session_notes.database or target.session_notes.database
     return name
+
+
+def _assignments(changes: Mapping[str, str]) -> list[str]:
+    values = ", ".join(f"{name} = {value}" for name, value in changes.items())
+    return [f"SET SESSION {values}"] if values else []
 
 
 def _database_change(present: SessionNotes, wanted: SessionNotes) -> list[str]:
