@@ -38,6 +38,7 @@ class SessionConnections:
     adapter: DriverAdapter
     io: Io
     plugins: list[Plugin]
+    running: list[float]
     state: SessionState
     _locator: Locator | None
 
@@ -96,7 +97,7 @@ class SessionConnections:
         elif opened.inherited:
             self.adapter.abandon(opened.raw)
         else:
-            await self.io.call(opened.raw.close)
+            await self.adapter.leave(self.io, opened.raw)
 
     async def discard(self, opened: Opened) -> None:
         """End a connection that nobody uses any more, without waiting for its host."""
@@ -105,7 +106,7 @@ class SessionConnections:
             return
         self.adapter.abort(opened.raw)
         try:
-            await self.adapter.close(self.io, opened.raw)
+            await self.adapter.close(self.io, opened.raw, in_use=bool(self.running))
         except self.adapter.failures as error:
             logger.debug("closing a discarded connection: %s", error)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -26,6 +26,7 @@ RawCursor: TypeAlias = Any  # a cursor of the wrapped driver
 Rows: TypeAlias = Sequence[tuple[str | None, ...]]
 
 E = TypeVar("E", bound=Error)
+T = TypeVar("T")
 
 _NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_NODATA)
 
@@ -48,6 +49,13 @@ class DriverIo(Protocol):
 
     async def acquire(self, lock: Any, timeout: float) -> bool:
         """Take a lock of the driver's; False after `timeout` seconds."""
+        ...
+
+    async def within(self, seconds: float | None, opening: Coroutine[Any, Any, T], end: Callable[[T], object]) -> T:
+        """Return what `opening` opens, or raise TimeoutError after `seconds`; None for no limit.
+
+        Where nobody waits for it any more it is cancelled; what it has opened nevertheless is given to `end`.
+        """
         ...
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
@@ -251,8 +259,13 @@ class DriverAdapter(SessionStateAccess):
     def probe(self, settings: Settings, host: str, peer: Peer) -> DriverProbe:
         """Return a probe of the server at `peer`, which goes by the name `host`; its first check connects."""
 
-    async def close(self, io: DriverIo, raw: RawConnection) -> None:
-        """Close a connection that was aborted, and that a thread of the program's may be using."""
+    async def leave(self, io: DriverIo, raw: RawConnection) -> None:
+        """Close a connection that nobody uses any more."""
+        await io.call(raw.close)
+
+    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
+        """Close a connection that was aborted; `in_use` if a thread of the program's may be inside a call on it."""
+        del in_use
         await io.call(raw.close)
 
     @abstractmethod

@@ -8,21 +8,23 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer, RawConnection, Rows
+from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql_errors import classify, is_wrong_password
-from aws_advanced_python_wrapper.driver.mysql_session import MysqlSession
-from aws_advanced_python_wrapper.driver.sockets import NotedSocket, keep_alive, last_heard
-from aws_advanced_python_wrapper.errors import QueryTimeoutError
+from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION, MysqlSession
+from aws_advanced_python_wrapper.driver.sockets import (
+    NotedSocket,
+    has_ended,
+    is_readable,
+    keep_alive,
+    last_heard,
+    unplug,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.properties import Settings
-
-OVERDUE = "the server did not answer the driver's own query in time"
-
-# The server's status flags (MySQL source documentation, "SERVER_STATUS_flags_enum").
-IN_TRANSACTION = 0x1
 
 _NOTED = "_noted_socket"
 
@@ -50,19 +52,31 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
     async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
         """Run a query outside the program's cursors and return its rows as text; raises the driver's error."""
 
+    def itself(self, raw: RawConnection) -> Any:
+        """Return the connection itself where `raw` is what a pool of the driver's has lent; None if it has it back."""
+        return raw
+
+    async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Open a connection; raises whatever the driver raises, untouched."""
+        return await io.call(self.connect, **arguments)
+
+    async def open(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Open a connection, note its socket and set what the drivers know nothing of."""
+        raw = await self.dial(io, without_keepalive(arguments))
+        self.note_socket(self.itself(raw))
+        with contextlib.suppress(OSError), self._socket(raw) as duplicate:
+            apply_keepalive(duplicate, arguments)
+        return raw
+
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
-        """Run it with an alarm set, as the drivers know no limit for a query."""
-
-        def ring() -> None:
-            self.abort(raw)
-
-        with io.alarm(deadline.remaining(), ring) as alarm:
-            try:
-                return await self.run(io, raw, sql)
-            except self.failures as error:
-                if alarm.rang:
-                    raise self.error(QueryTimeoutError, OVERDUE) from error
-                raise
+        """Run it with an alarm set, as the drivers know no limit for a query, and leave no transaction behind."""
+        source = self.transaction_source(raw)
+        before = source.transaction_status
+        with self.limited(io, raw, deadline):
+            rows = await self.run(io, raw, sql)
+            if source.transaction_status and not before:
+                await self.run(io, raw, "ROLLBACK")
+        return rows
 
     def abort(self, raw: RawConnection) -> None:
         """Shut the socket down."""
@@ -85,23 +99,50 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
         return None
 
     def keep_alive(self, raw: RawConnection, settings: Settings, interval: float, count: int) -> None:
-        """Set the socket's options."""
-        del settings
-        with contextlib.suppress(OSError), self._socket(raw) as duplicate:
-            keep_alive(duplicate, interval, count)
+        """Set the socket's options, unless the user has set any."""
+        if not keepalive_arguments(settings):
+            with contextlib.suppress(OSError), self._socket(raw) as duplicate:
+                keep_alive(duplicate, interval, count)
 
-    def note_socket(self, raw: RawConnection) -> None:
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Look at the socket: after a loss, the drivers' own flags say what they said before."""
+        try:
+            with self._socket(raw) as duplicate:
+                return has_ended(duplicate)
+        except OSError:
+            return True
+
+    def is_dropped(self, raw: RawConnection) -> bool:
+        """A server says nothing by itself but its farewell."""
+        try:
+            with self._socket(raw) as duplicate:
+                return is_readable(duplicate.fileno())
+        except OSError:
+            return True
+
+    def abandon(self, raw: RawConnection) -> None:
+        """Put an end of nothing in the socket's place in this process; the driver then says its farewell to that."""
+        with contextlib.suppress(OSError):
+            if wire := self.wire(raw):
+                unplug(self.socket_number(wire))
+
+    def note_socket(self, connection: Any) -> None:
         """Remember the socket of a connection that has just been opened, or has been opened again."""
-        wire = self.wire(raw)
-        setattr(raw, _NOTED, None if wire is None else (wire, NotedSocket(self.socket_number(wire))))
+        wire, noted = self.wire(connection), None
+        with contextlib.suppress(OSError):
+            noted = None if wire is None else NotedSocket(self.socket_number(wire))
+        setattr(connection, _NOTED, (wire, noted))
 
     @contextlib.contextmanager
     def _socket(self, raw: RawConnection) -> Iterator[socket.socket]:
         """Give a socket object of its own for the connection's; raises OSError where it is gone."""
-        wire, noted = getattr(raw, _NOTED, None) or (None, None)
-        if wire is not self.wire(raw):
-            self.note_socket(raw)
-            _, noted = getattr(raw, _NOTED) or (None, None)
+        connection = self.itself(raw)
+        if connection is None:
+            raise OSError("the connection is its pool's again")
+        wire, noted = getattr(connection, _NOTED, None) or (None, None)
+        if wire is not self.wire(connection):
+            self.note_socket(connection)
+            wire, noted = getattr(connection, _NOTED)
         if noted is None:
             raise OSError("the connection is closed")
         with noted.duplicate() as duplicate:

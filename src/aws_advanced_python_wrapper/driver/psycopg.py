@@ -206,12 +206,13 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             unplug(raw.pgconn.socket)
             raw.pgconn.finish()
 
-    async def close(self, io: DriverIo, raw: RawConnection) -> None:
+    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
         """Close under psycopg's own lock: to free a connection that another thread is using ends the process.
 
         Whoever holds it sees the end of the stream and leaves. One who keeps it (rows being streamed) keeps the
         connection too, which is then freed when nobody refers to it any more.
         """
+        del in_use  # the lock tells
         if await io.acquire(raw.lock, _LOCK_TIMEOUT):
             try:
                 raw.pgconn.finish()  # not raw.close, which may give it back to a pool

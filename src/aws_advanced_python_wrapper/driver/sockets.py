@@ -50,6 +50,16 @@ def is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
+def has_ended(connected: socket.socket) -> bool:
+    """Tell whether the other end, or this process, has closed a socket, and everything that had arrived was read."""
+    try:
+        return not connected.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def unplug(descriptor: int) -> None:
     """Let a socket's number stand for one that leads nowhere; other processes that have the socket keep it."""
     here, there = socket.socketpair()

@@ -1,0 +1,79 @@
+"""What the C extension of MySQL Connector/Python has inside and does not offer: functions of its client library.
+
+The extension's object for a connection has the library's structure `MYSQL` right behind what every Python object begins
+with, and the extension exports the library's functions under their own names.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+try:
+    import _mysql_connector
+except ImportError:
+    _mysql_connector = None
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[[int], int]
+
+# mysql_get_socket_descriptor(MYSQL *), compiled as C++.
+_SOCKET_NUMBER = "_Z27mysql_get_socket_descriptorP5MYSQL"
+
+ERRORS: tuple[Any, ...] = () if _mysql_connector is None else (_mysql_connector.MySQLInterfaceError,)
+"""The extension's own exception class, which is none of PEP 249's: `commit` raises it, for example."""
+
+
+class _Library(NamedTuple):
+    socket_number: Function | None
+    ping: Function
+    reset: Function
+
+
+def tells_sockets() -> bool:
+    """Tell whether this build of the extension tells the numbers of its sockets."""
+    return _library().socket_number is not None
+
+
+def socket_number(connection: Any) -> int:
+    """Return the number of an extension object's socket; raises OSError where there is none, or nobody knows it."""
+    ask = _library().socket_number
+    number = ask(_structure(connection)) if ask and connection.connected() else -1
+    if number < 0:
+        raise OSError("the C extension has no open socket here")
+    return number
+
+
+def ping(connection: Any) -> bool:
+    """Ask the server whether it is there, while other threads run."""
+    return bool(connection.connected()) and _library().ping(_structure(connection)) == 0
+
+
+def reset(connection: Any) -> bool:
+    """Have the server begin the session anew, while other threads run; False if it does not."""
+    return bool(connection.connected()) and _library().reset(_structure(connection)) == 0
+
+
+def _structure(connection: Any) -> int:
+    return id(connection) + object.__basicsize__
+
+
+@functools.cache
+def _library() -> _Library:
+    path = _mysql_connector.__file__
+    # PyDLL keeps the interpreter's lock: to read a number takes less time than to let it go. CDLL lets it go.
+    quick, slow = ctypes.PyDLL(path), ctypes.CDLL(path)
+    return _Library(
+        _function(quick, _SOCKET_NUMBER) if hasattr(quick, _SOCKET_NUMBER) else None,
+        _function(slow, "mysql_ping"),
+        _function(slow, "mysql_reset_connection"),
+    )
+
+
+def _function(library: ctypes.CDLL, name: str) -> Function:
+    function = getattr(library, name)
+    function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int
+    return function  # type: ignore[no-any-return]

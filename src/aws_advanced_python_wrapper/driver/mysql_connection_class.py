@@ -1,0 +1,106 @@
+"""The class that connections of MySQL Connector/Python get once they are open: the driver's own, and a little more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mysql.connector.abstracts import MySQLConnectionAbstract
+from mysql.connector.errors import InterfaceError
+from mysql.connector.version import VERSION
+
+from aws_advanced_python_wrapper.driver import mysql_client_library
+from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingConnection
+from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT
+from aws_advanced_python_wrapper.driver.preceding import preceded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# From this version on, the C extension lets other threads run in all its calls.
+_SHARES = (9, 4)
+
+_OPENED, _FLAGS = "_when_opened", "_server_flags"
+
+
+def follow(connection: Any, opened: Callable[[Any], None]) -> None:
+    """Make an open connection one of ours, and have `opened` called with it now and whenever it has opened again."""
+    vars(connection)[_OPENED] = opened
+    if not isinstance(connection, Followed):
+        drivers: Any = type(connection)
+        connection.__class__ = preceded(drivers, *_parts(drivers))
+        connection.begin_notes()
+    opened(connection)
+
+
+class Followed(RememberingConnection):
+    """Tells when a connection has opened again."""
+
+    def _open_connection(self) -> None:
+        super()._open_connection()
+        if (opened := vars(self).get(_OPENED)) is not None:
+            opened(self)
+
+
+class Flagged:
+    """Keeps the flags of which pure Python keeps but two."""
+
+    _autocommit: bool
+    _in_transaction: bool
+
+    @property
+    def _server_status(self) -> int:
+        """The server's flags, as it told them last."""
+        before = AUTOCOMMIT if self._autocommit else 0
+        return vars(self).get(_FLAGS, before) | self._in_transaction  # type: ignore[no-any-return]
+
+    def _handle_server_status(self, flags: int) -> None:
+        super()._handle_server_status(flags)  # type: ignore[misc]
+        vars(self)[_FLAGS] = flags
+
+
+class Sharing:
+    """The calls in which older C extensions let no other thread run: a host that is silent would stop the program.
+
+    Each does what the driver's own does, by the client library itself or by a statement.
+    """
+
+    _cmysql: Any
+    handle_unread_result: Callable[[], None]
+    reconnect: Callable[..., None]
+    _post_connection: Callable[[], None]
+
+    autocommit = MySQLConnectionAbstract.autocommit
+
+    def is_connected(self) -> bool:
+        """Tell whether the server answers."""
+        if not self._cmysql:
+            return False
+        self.handle_unread_result()
+        return mysql_client_library.ping(self._cmysql)
+
+    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
+        """Ask the server for an answer; raises InterfaceError if there is none and it is not to be connected again."""
+        if self.is_connected():
+            return
+        if not reconnect:
+            raise InterfaceError("Connection to MySQL is not available")
+        self.reconnect(attempts=attempts, delay=delay)
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        if self._cmysql:
+            self.handle_unread_result()
+            self._cmysql.query(b"COMMIT")
+
+    def cmd_reset_connection(self) -> bool:
+        """Have the server begin the session anew; False if it does not."""
+        done = mysql_client_library.reset(self._cmysql)
+        if done:
+            self._post_connection()
+        return done
+
+
+def _parts(drivers: type) -> tuple[type, ...]:
+    if not hasattr(drivers, "_server_status"):
+        return (Followed, Flagged)
+    return (Followed,) if VERSION[:2] >= _SHARES else (Followed, Sharing)

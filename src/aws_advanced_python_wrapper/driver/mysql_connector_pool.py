@@ -1,0 +1,61 @@
+"""The pools that MySQL Connector/Python keeps by itself, where a program asks for them."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from mysql.connector import pooling
+from mysql.connector.constants import CNX_POOL_ARGS
+from mysql.connector.pooling import PooledMySQLConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LENT_AS = "_lent_as"
+
+
+def itself(raw: Any) -> Any:
+    """Return the connection that a pool has lent, None once the pool has it back; any other as it is."""
+    return raw._cnx if isinstance(raw, PooledMySQLConnection) else raw  # noqa: SLF001 - told nowhere else
+
+
+def note_lent(raw: Any) -> None:
+    """Have the connection that a pool has lent lead back to what the program holds."""
+    if isinstance(raw, PooledMySQLConnection):
+        vars(itself(raw))[_LENT_AS] = weakref.ref(raw)
+
+
+def lent_as(connection: Any) -> Any:
+    """Return what the program holds: what a pool has lent, or the connection."""
+    reference = getattr(connection, _LENT_AS, None)
+    raw = reference and reference()
+    return connection if raw is None or itself(raw) is not connection else raw
+
+
+def idle(arguments: Mapping[str, Any]) -> list[Any]:
+    """Return the connections that lie in the pool from which these arguments lend."""
+    if not any(name in arguments for name in CNX_POOL_ARGS):
+        return []
+    name = arguments.get("pool_name") or pooling.generate_pool_name(**arguments)
+    pool = pooling._CONNECTION_POOLS.get(name)  # noqa: SLF001 - told nowhere else
+    return [] if pool is None else list(pool._cnx_queue.queue)  # noqa: SLF001
+
+
+def end_those(connections: list[Any], abort: Callable[[Any], None]) -> None:
+    """End connections, but not those that have been lent: a pool asks one in vain whether it is alive."""
+    for connection in connections:
+        if lent_as(connection) is connection:
+            abort(connection)
+
+
+def put_another(raw: Any) -> Any:
+    """Give a pool a connection that is still to be opened, for one that is lost, which is returned.
+
+    Raises the driver's error if the pool has no place for it.
+    """
+    connection, pool = raw._cnx, raw._cnx_pool  # noqa: SLF001
+    raw._cnx = None  # noqa: SLF001
+    if connection is not None:
+        pool.add_connection(type(connection)())
+    return connection
