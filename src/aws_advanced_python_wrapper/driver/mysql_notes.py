@@ -49,9 +49,10 @@ _SET = re.compile(
 _EACH = re.compile(_ASSIGNMENT.format(""), re.IGNORECASE)
 
 
-def may_tell(statement: str | bytes) -> bool:
+def may_tell(statement: str | bytes | bytearray) -> bool:
     """Tell quickly whether a statement may be worth reading."""
-    return statement[:3] in _FIRST_WORDS or statement[:1].isspace()
+    first = statement[:3]
+    return (bytes(first) if isinstance(first, bytearray) else first) in _FIRST_WORDS or first[:1].isspace()
 
 
 class SessionNotes(NamedTuple):

@@ -1,0 +1,176 @@
+"""The adapter for aiomysql."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import aiomysql
+
+from aws_advanced_python_wrapper.cluster.endpoint import analyse
+from aws_advanced_python_wrapper.driver.aiomysql_connection import CONNECTION, Guarded, connection_of, guard
+from aws_advanced_python_wrapper.driver.aiomysql_session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.asyncio_streams import socket_number
+from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
+from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
+from aws_advanced_python_wrapper.driver.pymysql import PymysqlAdapter
+from aws_advanced_python_wrapper.driver.pymysql_arguments import TYPED, for_connection, from_files, names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from aws_advanced_python_wrapper.converters import Parameter
+    from aws_advanced_python_wrapper.driver.adapter import (
+        DriverAdapter,
+        DriverIo,
+        RawConnection,
+        RawCursor,
+        Rows,
+        TransactionSource,
+    )
+    from aws_advanced_python_wrapper.properties import Settings
+
+_FAREWELL = 5.0  # s; how long closing a connection may take
+
+_CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
+
+
+class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
+    """aiomysql 0.2 and newer."""
+
+    code = "aiomysql"
+    package = "aiomysql"
+    awaited_cursors = True
+    connection_calls = frozenset(
+        {
+            *("autocommit", "begin", "select_db", "show_warnings", "query", "next_result", "kill", "ping"),
+            *("set_charset", "set_isolation_level"),
+        }
+    )
+    cursor_calls = frozenset({"nextset", "scroll", "__anext__"})
+
+    @property
+    def errors(self) -> ModuleType:
+        """The package itself exports PyMySQL's exception classes."""
+        module: ModuleType = aiomysql
+        return module
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Those of aiomysql's own function; the loop is the running one."""
+        return names()
+
+    @property
+    def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
+        """See `pymysql_arguments`."""
+        return TYPED
+
+    def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read the file that `read_default_file` names."""
+        return from_files(given)
+
+    def blocking(self) -> DriverAdapter:
+        """Return an adapter for PyMySQL, of which aiomysql is made."""
+        return PymysqlAdapter()
+
+    def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
+        """Point the options at a host."""
+        arguments = for_connection(settings.driver)
+        if host != analyse(settings.host).host:
+            arguments.pop("unix_socket", None)
+        return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
+
+    async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Limit the login as well: aiomysql limits the connecting only."""
+        try:
+            return await io.within(arguments["connect_timeout"], self._open(arguments), Guarded.drop)
+        except TimeoutError as error:
+            message = f"Can't connect to MySQL server on {arguments['host']!r} (timed out)"
+            raise aiomysql.OperationalError(_CANNOT_CONNECT, message) from error
+
+    async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
+        if self.connect is aiomysql.connect:
+            raw = CONNECTION(**arguments)
+            await raw._connect()  # noqa: SLF001 - as aiomysql.connect does
+        else:
+            raw = await self.connect(**arguments)
+            guard(raw)
+        raw.when_opened = self.note_socket
+        return raw
+
+    def wire(self, raw: RawConnection) -> Any:
+        """The stream."""
+        return raw.wire
+
+    def socket_number(self, wire: Any) -> int:
+        """Ask the stream."""
+        return socket_number(wire)
+
+    async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
+        """Run it without cursor and converters."""
+        del io
+        if not raw.is_between_statements():
+            raise aiomysql.InternalError(0, "there are rows that nobody has read")
+        return await raw.ask(sql)  # type: ignore[no-any-return]
+
+    def server_status(self, raw: RawConnection) -> int:
+        """Read what the connection has noted."""
+        flags: int = raw.server_status
+        return flags
+
+    async def set_autocommit(self, io: DriverIo, raw: RawConnection, value: bool) -> None:
+        """By the driver's own method."""
+        await io.call(raw.autocommit, value)
+
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Ask the loop too."""
+        return raw.is_over() or super().is_closed(raw)
+
+    def is_between_statements(self, raw: RawConnection) -> bool:
+        """No rows are on their way."""
+        between: bool = raw.is_between_statements()
+        return between
+
+    async def leave(self, io: DriverIo, raw: RawConnection) -> None:
+        """Say farewell, unless rows are on their way or it takes too long."""
+        if raw.is_between_statements():
+            with suppress(*self.failures, OSError), io.alarm(_FAREWELL, lambda: self.abort(raw)):
+                await raw.ensure_closed()
+        raw.drop()
+
+    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
+        """End it without waiting for anything; who uses it sees the end of the stream."""
+        del io, in_use
+        raw.drop()
+
+    def closed_twin(self, raw: RawConnection) -> RawConnection:
+        """Copy the object without its streams."""
+        twin = object.__new__(type(raw))
+        vars(twin).update(vars(raw), _reader=None, _writer=None)
+        return twin
+
+    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make it at once: the driver has an awaitable that has nothing to wait for."""
+        return raw.cursor_now(*args, **kwargs)
+
+    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make it although the driver refuses."""
+        return raw.cursor_though_lost(*args, **kwargs)
+
+    def transaction_source(self, raw: RawConnection) -> TransactionSource:
+        """The connection itself notes what the server says."""
+        source: TransactionSource = raw
+        return source
+
+    def connection_of(self, owner: Any) -> RawConnection:
+        """See `aiomysql_connection`."""
+        return connection_of(owner) if self.is_raw_cursor(owner) else owner
+
+    def rows_are_local(self, raw: RawCursor) -> bool:
+        """Only the unbuffered cursors have not all rows."""
+        return not isinstance(raw, aiomysql.SSCursor)
+
+    def is_raw_cursor(self, value: Any) -> bool:
+        """Tell by the driver's class of all cursors."""
+        return isinstance(value, aiomysql.Cursor)

@@ -1,0 +1,119 @@
+"""The connections of aiomysql: the driver's own, which tell more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiomysql
+from pymysql.connections import MysqlPacket
+
+from aws_advanced_python_wrapper.driver.asyncio_streams import is_over, result_of
+from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingAiomysql
+from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.preceding import preceded
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+_CONNECTION = "_opened_on"
+
+_STATUS_AT_END = slice(3, 5)  # where the packet that ends rows has it, after its kind and the number of warnings
+
+
+class Guarded(RememberingAiomysql):
+    """Goes before the driver's class of connections."""
+
+    server_status = AUTOCOMMIT
+    """The server's status flags."""
+    when_opened: Callable[[Any], None] | None = None
+    """What is to be called with the connection when it has opened again."""
+
+    _reader: asyncio.StreamReader | None
+    _writer: asyncio.StreamWriter | None
+    _result: Any
+    decoders: Any
+
+    if TYPE_CHECKING:
+        cursor: Callable[..., Any]
+        close: Callable[[], None]
+
+    @property
+    def transaction_status(self) -> int:
+        """Whether a transaction is open, as the server said last."""
+        return self.server_status & IN_TRANSACTION
+
+    @property
+    def wire(self) -> asyncio.StreamWriter | None:
+        """The stream; another one after each reconnect, None before the first and after the last."""
+        return self._writer
+
+    def is_over(self) -> bool:
+        """Tell whether the connection has ended, as far as the loop knows."""
+        return self._writer is None or self._reader is None or is_over(self._reader, self._writer)
+
+    def is_between_statements(self) -> bool:
+        """Tell whether no rows are on their way."""
+        return self._result is None or not (self._result.unbuffered_active or self._result.has_next)
+
+    async def _connect(self) -> None:
+        await super()._connect()
+        if self.when_opened is not None:
+            self.when_opened(self)
+
+    async def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
+        # The driver forgets what the server says at the end of rows: that a transaction has begun, for example.
+        packet = await super()._read_packet(packet_type)  # type: ignore[misc]
+        if packet.is_eof_packet():
+            self.server_status = int.from_bytes(packet.get_all_data()[_STATUS_AT_END], "little")
+        return packet
+
+    def drop(self) -> None:
+        """End the connection at once, without a word to the server."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        self.close()
+
+    def cursor_now(self, *cursors: Any) -> Any:
+        """Make a cursor, where the driver makes an awaitable."""
+        cursor = result_of(self.cursor(*cursors))
+        vars(cursor)[_CONNECTION] = self
+        return cursor
+
+    def cursor_though_lost(self, *cursors: Any) -> Any:
+        """Make a cursor whatever has become of the connection."""
+        own = vars(self)
+        own["_ensure_alive"] = _take_for_alive
+        try:
+            return self.cursor_now(*cursors)
+        finally:
+            del own["_ensure_alive"]
+
+    async def ask(self, sql: str) -> Any:
+        """Run a query without a cursor and return its rows, each value as the server has sent it."""
+        converters, self.decoders = self.decoders, {}
+        try:
+            await self.query(sql)
+        finally:
+            self.decoders = converters
+        return self._result.rows or ()
+
+
+CONNECTION: Any = preceded(aiomysql.Connection, Guarded)
+"""What `aiomysql.connect` opens, and a little more."""
+
+
+def guard(connection: Any) -> None:
+    """Make a connection that a function of the program's has opened one of our classes."""
+    if not isinstance(connection, Guarded):
+        connection.__class__ = preceded(type(connection), Guarded)
+        connection.begin_notes()
+
+
+def _take_for_alive() -> None:
+    """Raise nothing."""
+
+
+def connection_of(cursor: Any) -> Any:
+    """Return the connection of a cursor, also when it is closed, which makes it forget that."""
+    return vars(cursor).get(_CONNECTION) or cursor.connection

@@ -1,0 +1,31 @@
+"""What asyncio's streams have to tell of a connection, without reading from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable
+
+
+def socket_number(writer: asyncio.StreamWriter | None) -> int:
+    """Return the number of the socket under a stream, TLS or not; raises OSError where there is none any more."""
+    found = writer and writer.get_extra_info("socket")
+    if found is None or found.fileno() < 0:
+        raise OSError("the connection is closed")
+    return int(found.fileno())
+
+
+def is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Tell whether the loop has seen the stream's end."""
+    return writer.transport.is_closing() or reader.at_eof() or reader.exception() is not None
+
+
+def result_of(awaitable: Awaitable[Any]) -> Any:
+    """Return what an awaitable gives that has nothing to wait for."""
+    try:
+        awaitable.__await__().send(None)  # type: ignore[attr-defined]
+    except StopIteration as finished:
+        return finished.value
+    raise RuntimeError("the driver waits where nothing is to wait for")

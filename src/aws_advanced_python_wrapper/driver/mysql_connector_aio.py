@@ -1,0 +1,223 @@
+"""The adapter for MySQL Connector/Python's asyncio flavour."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import mysql.connector
+from mysql.connector import errors
+
+from aws_advanced_python_wrapper.cluster.endpoint import analyse
+from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
+from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql_connector import MysqlConnectorAdapter
+from aws_advanced_python_wrapper.driver.mysql_connector_arguments import for_connection, from_files
+from aws_advanced_python_wrapper.driver.mysql_connector_session import AsyncConnectorSession
+from aws_advanced_python_wrapper.errors import AwsWrapperError
+
+try:
+    from mysql.connector import aio
+    from mysql.connector.aio.abstracts import MySQLConnectionAbstract, MySQLCursorAbstract
+    from mysql.connector.aio.cursor import MySQLCursor, MySQLCursorBuffered
+
+    from aws_advanced_python_wrapper.driver.mysql_connector_aio_connection import (
+        CONNECTION,
+        OPENED,
+        Guarded,
+        connection_of,
+        guard,
+    )
+except ModuleNotFoundError:
+    raise AwsWrapperError(
+        f"MySQL Connector/Python {mysql.connector.__version__} has no asyncio flavour: install 8.3.0 or newer, or "
+        "connect with aiomysql.connect"
+    ) from None
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from aws_advanced_python_wrapper.driver.adapter import (
+        DriverAdapter,
+        DriverIo,
+        RawConnection,
+        RawCursor,
+        Rows,
+        TransactionSource,
+    )
+    from aws_advanced_python_wrapper.properties import Settings
+
+# What `mysql.connector.aio.connect` deals with before there is a connection, and other names for what a connection
+# takes. Pools of the connector's are not among them: asyncio connections have this driver's own.
+_OF_CONNECT = frozenset(
+    {
+        "use_pure",
+        "option_files",
+        "option_groups",
+        "read_default_file",
+        "username",
+        "passwd",
+        "db",
+        "failover",
+        "dns_srv",
+    }
+)
+
+FAREWELL = 5.0  # s; how long closing a connection may take
+
+_CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
+
+_TIMED_OUT: type[errors.Error] = getattr(errors, "ConnectionTimeoutError", errors.OperationalError)
+
+
+def _public(driver_class: type, is_such: Any) -> frozenset[str]:
+    """Return the names of the public methods of a class of which something is true."""
+    return frozenset(name for name in dir(driver_class) if name[0] != "_" and is_such(getattr(driver_class, name)))
+
+
+class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
+    """`mysql.connector.aio`, which came with 8.3.0."""
+
+    code = "mysql-connector-python"
+    package = "mysql"
+    awaited_cursors = True
+    connection_calls = _public(aio.MySQLConnection, inspect.iscoroutinefunction) | {"set_isolation_level"}
+    cursor_calls = _public(MySQLCursor, inspect.iscoroutinefunction) | {"__anext__"}
+    row_sources = _public(aio.MySQLConnection, inspect.isasyncgenfunction) | _public(
+        MySQLCursor, inspect.isasyncgenfunction
+    )
+
+    @property
+    def errors(self) -> ModuleType:
+        """The package itself exports the exception classes of PEP 249."""
+        return mysql.connector
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """Where no connection comes about, the connector raises what asyncio does."""
+        return (errors.Error, OSError)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Those of the connector's class of connections, and what its function `connect` takes beside them."""
+        return _parameters()
+
+    def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read the option files."""
+        return from_files(given)
+
+    def blocking(self) -> DriverAdapter:
+        """Return an adapter for the same package, in pure Python as the asyncio flavour is."""
+        return MysqlConnectorAdapter(functools.partial(mysql.connector.connect, use_pure=True))
+
+    def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
+        """Point the options at a host, in the names that the asyncio flavour knows; there is always a limit."""
+        arguments = for_connection(settings.driver)
+        arguments["connection_timeout"] = arguments.pop("connect_timeout")
+        arguments.pop("use_pure", None)  # it is always pure
+        if host != analyse(settings.host).host:
+            arguments.pop("unix_socket", None)
+        return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
+
+    async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Limit the login as well: the connector limits the connecting only.
+
+        Who is interrupted leaves nothing open, if the connect function is the connector's own.
+        """
+        try:
+            return await io.within(arguments["connection_timeout"], self._open(arguments), Guarded.drop)
+        except TimeoutError as error:
+            where = f"{arguments['host']}:{arguments['port']}"
+            message = f"Can't connect to MySQL server on {where} (timed out)"
+            raise _TIMED_OUT(errno=_CANNOT_CONNECT, msg=message) from error
+
+    async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
+        if self.connect in (aio.connect, aio.MySQLConnection):
+            raw = CONNECTION(**arguments)
+            await raw.connect()
+        else:
+            raw = await self.connect(**arguments)
+            guard(raw)
+        vars(raw)[OPENED] = self.note_socket
+        return raw
+
+    def wire(self, raw: RawConnection) -> Any:
+        """The connector's object around a pair of streams."""
+        return raw.wire
+
+    def socket_number(self, wire: Any) -> int:
+        """Ask the stream."""
+        number: int = wire.number()
+        return number
+
+    async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
+        """Run it without cursor and converters."""
+        del io
+        if raw.unread_result:
+            raise errors.InternalError("Unread result found")
+        if "columns" not in await raw.cmd_query(sql):
+            return ()
+        rows, _ = await raw.get_rows(raw=True)
+        return [tuple(None if value is None else bytes(value).decode() for value in row) for row in rows]
+
+    def server_status(self, raw: RawConnection) -> int:
+        """Read what the connection has noted."""
+        flags: int = raw.server_status
+        return flags
+
+    def is_closed(self, raw: RawConnection) -> bool:
+        """Ask the loop too: the connector's own flag only tells whether it has closed the socket."""
+        return raw.wire is None or raw.wire.is_over() or super().is_closed(raw)
+
+    def is_between_statements(self, raw: RawConnection) -> bool:
+        """No rows are on their way."""
+        return not (raw.unread_result or raw.have_next_result)
+
+    async def leave(self, io: DriverIo, raw: RawConnection) -> None:
+        """Say farewell, unless that takes too long."""
+        with io.alarm(FAREWELL, lambda: self.abort(raw)):
+            await raw.close()
+
+    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
+        """End it without waiting for anything; who uses it sees the end of the stream."""
+        del io, in_use
+        raw.drop()
+
+    def closed_twin(self, raw: RawConnection) -> RawConnection:
+        """Copy the object without its socket and its cursors."""
+        twin = object.__new__(type(raw))
+        vars(twin).update(vars(raw), _socket=None, _cursors=WeakSet())
+        return twin
+
+    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make it at once: the connector's coroutine waits only to read away rows that nobody wants."""
+        return raw.cursor_now(*args, **kwargs)
+
+    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+        """Make it although the connector refuses."""
+        return raw.cursor_though_lost(*args, **kwargs)
+
+    def transaction_source(self, raw: RawConnection) -> TransactionSource:
+        """The connection itself notes what the server says."""
+        source: TransactionSource = raw
+        return source
+
+    def connection_of(self, owner: Any) -> RawConnection:
+        """See `mysql_connector_aio_connection`."""
+        return connection_of(owner) if self.is_raw_cursor(owner) else owner
+
+    def rows_are_local(self, raw: RawCursor) -> bool:
+        """Only buffered cursors have all rows."""
+        return isinstance(raw, MySQLCursorBuffered)
+
+    def is_raw_cursor(self, value: Any) -> bool:
+        """Tell by the connector's cursor classes."""
+        return isinstance(value, MySQLCursorAbstract)
+
+
+@functools.cache
+def _parameters() -> frozenset[str]:
+    return frozenset({*inspect.signature(MySQLConnectionAbstract).parameters, *_OF_CONNECT} - {"loop"})

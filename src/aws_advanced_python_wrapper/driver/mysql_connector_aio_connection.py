@@ -1,0 +1,179 @@
+"""The connections of `mysql.connector.aio`: the connector's own, which can be interrupted and tell more."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from mysql.connector import aio, errors
+
+from aws_advanced_python_wrapper.driver.asyncio_streams import is_over, result_of, socket_number
+from aws_advanced_python_wrapper.driver.mysql_remembering import AsyncRememberingConnection
+from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.preceding import preceded
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, MutableSet
+
+OPENED = "_when_opened"
+"""The attribute for what is to be called with a connection that has opened again."""
+
+_CONNECTION = "_opened_on"
+
+
+class Breaking:
+    """Goes before the connector's classes of sockets: who is interrupted while using the stream breaks it off.
+
+    The connector itself would take the answer to the interrupted statement for that to the next one.
+    """
+
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter | None
+    _is_connected: bool
+
+    async def read(self, *args: Any, **kwargs: Any) -> Any:
+        """Read a packet."""
+        return await self._unless_interrupted(super().read(*args, **kwargs))  # type: ignore[misc]
+
+    async def write(self, *args: Any, **kwargs: Any) -> Any:
+        """Write a packet."""
+        return await self._unless_interrupted(super().write(*args, **kwargs))  # type: ignore[misc]
+
+    async def switch_to_ssl(self, *args: Any, **kwargs: Any) -> Any:
+        """Go on with TLS."""
+        return await self._unless_interrupted(super().switch_to_ssl(*args, **kwargs))  # type: ignore[misc]
+
+    async def _unless_interrupted(self, step: Awaitable[Any]) -> Any:
+        try:
+            return await step
+        except Exception:
+            raise
+        except BaseException:
+            self.break_off()
+            raise
+
+    def break_off(self) -> None:
+        """End the stream at once; whoever waits for it sees its end."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    def number(self) -> int:
+        """Return the socket's number; raises OSError where there is none."""
+        return socket_number(self._writer)
+
+    def is_over(self) -> bool:
+        """Tell whether the stream has ended, as far as the loop knows."""
+        return self._writer is None or not self._is_connected or is_over(self._reader, self._writer)
+
+
+class Guarded(AsyncRememberingConnection):
+    """Goes before the connector's class of connections."""
+
+    transaction_status = 0
+    """Whether a transaction is open, as the server said last."""
+    server_status = AUTOCOMMIT
+    """The server's status flags."""
+
+    _cursors: MutableSet[Any]
+
+    @property
+    def _socket(self) -> Any:
+        return vars(self).get("_socket")
+
+    @_socket.setter
+    def _socket(self, value: Any) -> None:
+        if value is not None and not isinstance(value, Breaking):
+            value.__class__ = preceded(type(value), Breaking)
+        vars(self)["_socket"] = value
+
+    @property
+    def wire(self) -> Any:
+        """What owns the socket; another one after each reconnect, None before the first and after the last."""
+        return self._socket
+
+    def _handle_server_status(self, flags: int) -> None:
+        super()._handle_server_status(flags)  # type: ignore[misc]
+        self.server_status = flags
+        self.transaction_status = flags & IN_TRANSACTION
+
+    async def connect(self) -> None:
+        """Open the connection, or open it again."""
+        await super().connect()
+        if (opened := vars(self).get(OPENED)) is not None:
+            opened(self)
+
+    async def close(self) -> None:
+        """End the cursors first, over a copy: up to 8.4 the connector goes through a set that they leave meanwhile.
+
+        With rows on their way there is no farewell: all of them would have to be read before it.
+        """
+        if self.unread_result:
+            self.drop()
+            return
+        with suppress(errors.Error, OSError):
+            for cursor in tuple(self._cursors):
+                await cursor.close()
+        self._cursors.clear()
+        with suppress(errors.Error, OSError):
+            await super().close()  # type: ignore[misc]
+
+    disconnect = close
+
+    def drop(self) -> None:
+        """End the connection at once, without a word to the server."""
+        wire, self._socket = self._socket, None
+        if wire is not None:
+            wire.break_off()
+
+    def cursor_now(self, *args: Any, **kwargs: Any) -> Any:
+        """Make a cursor without waiting: rows that nobody has read are left to the cursor's first call."""
+        unread = self.can_consume_results and self.unread_result
+        if unread:
+            self.unread_result = False
+        try:
+            cursor = result_of(self.cursor(*args, **kwargs))
+        finally:
+            if unread:
+                self.unread_result = True
+        vars(cursor)[_CONNECTION] = self
+        return cursor
+
+    def cursor_though_lost(self, *args: Any, **kwargs: Any) -> Any:
+        """Make a cursor, with the arguments of `cursor`, whatever has become of the connection."""
+        wire, unread = self._socket, self.unread_result
+        vars(self)["_socket"], self.unread_result = _Pretence, False
+        try:
+            return self.cursor_now(*args, **kwargs)
+        finally:
+            vars(self)["_socket"], self.unread_result = wire, unread
+
+    if TYPE_CHECKING:
+        cursor: Callable[..., Awaitable[Any]]
+        can_consume_results: bool
+        unread_result: bool
+
+
+class _Pretence:
+    """Stands for a socket that is open."""
+
+    @staticmethod
+    def is_connected() -> bool:
+        return True
+
+
+CONNECTION: Any = preceded(aio.MySQLConnection, Guarded)
+"""What `mysql.connector.aio.connect` opens, guarded."""
+
+
+def guard(connection: Any) -> None:
+    """Make a connection that a function of the program's has opened one of our classes."""
+    if not isinstance(connection, Guarded):
+        connection.__class__ = preceded(type(connection), Guarded)
+        connection._socket = connection.wire  # noqa: SLF001 - the setter makes it one of our classes too
+        connection.begin_notes()
+
+
+def connection_of(cursor: Any) -> Any:
+    """Return the connection of a cursor, also when it is closed, which makes it forget that."""
+    return vars(cursor).get(_CONNECTION) or cursor._connection  # noqa: SLF001 - told nowhere else

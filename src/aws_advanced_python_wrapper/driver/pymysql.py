@@ -1,0 +1,132 @@
+"""The adapter for PyMySQL, of which aiomysql is made: for connections of our own, in threads."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+
+from aws_advanced_python_wrapper.cluster.endpoint import analyse
+from aws_advanced_python_wrapper.driver.aiomysql_session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
+from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
+from aws_advanced_python_wrapper.driver.pymysql_arguments import for_connection, names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
+    from aws_advanced_python_wrapper.properties import Settings
+
+# aiomysql's arguments that PyMySQL has not, or that shape a program's own session.
+_OF_SESSIONS = frozenset(
+    {"echo", "auth_plugin", "cursorclass", "conv", "use_unicode", "init_command", "sql_mode", "charset", "local_infile"}
+)
+
+_CONNECT_TIMEOUT = 10.0  # s; the driver's own default
+
+
+class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
+    """PyMySQL, with aiomysql's arguments."""
+
+    code = "pymysql"
+    package = "pymysql"
+    connection_calls = frozenset()
+    cursor_calls = frozenset()
+    session_parameters = _OF_SESSIONS
+    # Within a transaction a server's tables would never change.
+    neutral_parameters = MappingProxyType({"autocommit": True})
+
+    def __init__(self) -> None:
+        super().__init__(pymysql.connect)
+
+    @property
+    def errors(self) -> ModuleType:
+        """The package itself exports the exception classes of PEP 249."""
+        module: ModuleType = pymysql
+        return module
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Those of aiomysql."""
+        return names()
+
+    def blocking(self) -> PymysqlAdapter:
+        """Return this adapter."""
+        return self
+
+    def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
+        """Point the options at a host; there is always a limit for connecting."""
+        arguments = for_connection(settings.driver)
+        if host != analyse(settings.host).host:
+            arguments.pop("unix_socket", None)
+        arguments["database"] = arguments.pop("db", None)
+        arguments["connect_timeout"] = arguments["connect_timeout"] or _CONNECT_TIMEOUT
+        return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
+
+    async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Limit the login too: its waits for the server are limited as those of statements are, and not as connecting."""
+        limits = dict.fromkeys(("read_timeout", "write_timeout"), arguments["connect_timeout"])
+        raw = await io.call(self.connect, **arguments, **limits)
+        raw._read_timeout = raw._write_timeout = None  # noqa: SLF001 - there is no other way
+        raw.decoders = {}
+        return raw
+
+    def wire(self, raw: RawConnection) -> Any:
+        """The socket; None after a loss."""
+        return raw._sock  # noqa: SLF001 - told nowhere else
+
+    def socket_number(self, wire: Any) -> int:
+        """Ask it."""
+        if wire.fileno() < 0:
+            raise OSError("the connection is closed")
+        return int(wire.fileno())
+
+    async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
+        """Run it without cursor; what the server sends is text, as there are no converters."""
+        await io.call(raw.query, sql)
+        rows: Rows = raw._result.rows or ()  # noqa: SLF001 - a cursor would have nothing to add
+        return rows
+
+    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
+        """Close it without a farewell."""
+        del io, in_use
+        raw._force_close()  # noqa: SLF001 - there is no other way
+
+    def server_status(self, raw: RawConnection) -> int:
+        """Read the driver's own note."""
+        flags: int = raw.server_status
+        return flags
+
+    def is_between_statements(self, raw: RawConnection) -> bool:
+        """All rows are read as they come."""
+        del raw
+        return True
+
+    def closed_twin(self, raw: RawConnection) -> RawConnection:
+        """No pool has these connections."""
+        raise NotImplementedError(raw)
+
+    def transaction_source(self, raw: RawConnection) -> TransactionSource:
+        """With autocommit no transaction is ever open."""
+        del raw
+        return _NoTransaction()
+
+    def connection_of(self, owner: Any) -> RawConnection:
+        """No cursor is ever made."""
+        return owner
+
+    def rows_are_local(self, raw: RawCursor) -> bool:
+        """No cursor is ever made."""
+        del raw
+        return True
+
+    def is_raw_cursor(self, value: Any) -> bool:
+        """Tell by the driver's class of all cursors."""
+        return isinstance(value, pymysql.cursors.Cursor)
+
+
+class _NoTransaction:
+    transaction_status = 0
