@@ -106,7 +106,8 @@ CONNECTION: Any = preceded(aiomysql.Connection, Guarded)
 def guard(connection: Any) -> None:
     """Make a connection that a function of the program's has opened one of our classes."""
     if not isinstance(connection, Guarded):
-        connection.__class__ = preceded(type(connection), Guarded)
+        drivers: Any = type(connection)
+        connection.__class__ = preceded(drivers, Guarded)
         connection.begin_notes()
 
 

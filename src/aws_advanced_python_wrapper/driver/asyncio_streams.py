@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def socket_number(writer: asyncio.StreamWriter | None) -> int:
     """Return the number of the socket under a stream, TLS or not; raises OSError where there is none any more."""
-    found = writer and writer.get_extra_info("socket")
+    found = None if writer is None else writer.get_extra_info("socket")
     if found is None or found.fileno() < 0:
         raise OSError("the connection is closed")
     return int(found.fileno())
@@ -25,7 +25,7 @@ def is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
 def result_of(awaitable: Awaitable[Any]) -> Any:
     """Return what an awaitable gives that has nothing to wait for."""
     try:
-        awaitable.__await__().send(None)  # type: ignore[attr-defined]
+        awaitable.__await__().send(None)
     except StopIteration as finished:
         return finished.value
     raise RuntimeError("the driver waits where nothing is to wait for")

@@ -30,7 +30,7 @@ try:
         connection_of,
         guard,
     )
-except ModuleNotFoundError:
+except ImportError:
     raise AwsWrapperError(
         f"MySQL Connector/Python {mysql.connector.__version__} has no asyncio flavour: install 8.3.0 or newer, or "
         "connect with aiomysql.connect"
@@ -54,19 +54,12 @@ if TYPE_CHECKING:
 # takes. Pools of the connector's are not among them: asyncio connections have this driver's own.
 _OF_CONNECT = frozenset(
     {
-        "use_pure",
-        "option_files",
-        "option_groups",
-        "read_default_file",
-        "username",
-        "passwd",
-        "db",
-        "failover",
-        "dns_srv",
+        *("use_pure", "option_files", "option_groups", "read_default_file"),
+        *("username", "passwd", "failover", "dns_srv"),
     }
 )
 
-FAREWELL = 5.0  # s; how long closing a connection may take
+_FAREWELL = 5.0  # s; how long closing a connection may take
 
 _CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
 
@@ -178,7 +171,7 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
 
     async def leave(self, io: DriverIo, raw: RawConnection) -> None:
         """Say farewell, unless that takes too long."""
-        with io.alarm(FAREWELL, lambda: self.abort(raw)):
+        with io.alarm(_FAREWELL, lambda: self.abort(raw)):
             await raw.close()
 
     async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:

@@ -84,7 +84,8 @@ class Guarded(AsyncRememberingConnection):
     @_socket.setter
     def _socket(self, value: Any) -> None:
         if value is not None and not isinstance(value, Breaking):
-            value.__class__ = preceded(type(value), Breaking)
+            drivers: Any = type(value)
+            value.__class__ = preceded(drivers, Breaking)
         vars(self)["_socket"] = value
 
     @property
@@ -169,7 +170,8 @@ CONNECTION: Any = preceded(aio.MySQLConnection, Guarded)
 def guard(connection: Any) -> None:
     """Make a connection that a function of the program's has opened one of our classes."""
     if not isinstance(connection, Guarded):
-        connection.__class__ = preceded(type(connection), Guarded)
+        drivers: Any = type(connection)
+        connection.__class__ = preceded(drivers, Guarded)
         connection._socket = connection.wire  # noqa: SLF001 - the setter makes it one of our classes too
         connection.begin_notes()
 

@@ -67,7 +67,7 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
-        """Limit the login too: its waits for the server are limited as those of statements are, and not as connecting."""
+        """Limit the login too: the driver waits in it as long as a statement may take."""
         limits = dict.fromkeys(("read_timeout", "write_timeout"), arguments["connect_timeout"])
         raw = await io.call(self.connect, **arguments, **limits)
         raw._read_timeout = raw._write_timeout = None  # noqa: SLF001 - there is no other way

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 # What `read_default_file` may say -> the name of the argument.
 _IN_FILE = {
     **{name: name for name in ("host", "port", "user", "password")},
-    **{"database": "db", "socket": "unix_socket", "default-character-set": "charset"},
+    "database": "db",
+    "socket": "unix_socket",
+    "default-character-set": "charset",
 }
 
 _FILES = frozenset({"read_default_file", "read_default_group"})
