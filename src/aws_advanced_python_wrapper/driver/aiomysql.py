@@ -42,6 +42,8 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
     code = "aiomysql"
     package = "aiomysql"
     awaited_cursors = True
+    closes_at_once = True
+    closers = frozenset({"ensure_closed"})
     connection_calls = frozenset(
         {
             *("autocommit", "begin", "select_db", "show_warnings", "query", "next_result", "kill", "ping"),
