@@ -10,6 +10,8 @@ import ctypes
 import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mysql.connector.errors import get_mysql_exception
+
 try:
     import _mysql_connector
 except ImportError:
@@ -31,6 +33,10 @@ class _Library(NamedTuple):
     socket_number: Function | None
     ping: Function
     reset: Function
+    refresh: Callable[[int, int], int]
+    number: Function
+    message: Callable[[int], bytes]
+    state: Callable[[int], bytes]
 
 
 def tells_sockets() -> bool:
@@ -57,6 +63,14 @@ def reset(connection: Any) -> bool:
     return bool(connection.connected()) and _library().reset(_structure(connection)) == 0
 
 
+def refresh(connection: Any, options: int) -> None:
+    """Have the server refresh what the flags say, while other threads run; raises the driver's error."""
+    library, structure = _library(), _structure(connection)
+    if not connection.connected() or library.refresh(structure, options):
+        message, state = library.message(structure).decode(errors="replace"), library.state(structure).decode()
+        raise get_mysql_exception(library.number(structure), msg=message, sqlstate=state)
+
+
 def _structure(connection: Any) -> int:
     return id(connection) + object.__basicsize__
 
@@ -70,10 +84,14 @@ def _library() -> _Library:
         _function(quick, _SOCKET_NUMBER) if hasattr(quick, _SOCKET_NUMBER) else None,
         _function(slow, "mysql_ping"),
         _function(slow, "mysql_reset_connection"),
+        _function(slow, "mysql_refresh", ctypes.c_uint),
+        _function(quick, "mysql_errno"),
+        _function(quick, "mysql_error", returns=ctypes.c_char_p),
+        _function(quick, "mysql_sqlstate", returns=ctypes.c_char_p),
     )
 
 
-def _function(library: ctypes.CDLL, name: str) -> Function:
+def _function(library: ctypes.CDLL, name: str, *more: Any, returns: Any = ctypes.c_int) -> Any:
     function = getattr(library, name)
-    function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int
-    return function  # type: ignore[no-any-return]
+    function.argtypes, function.restype = [ctypes.c_void_p, *more], returns
+    return function

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import mysql.connector
 from mysql.connector.abstracts import MySQLConnectionAbstract
 from mysql.connector.errors import InterfaceError
 from mysql.connector.version import VERSION
 
 from aws_advanced_python_wrapper.driver import mysql_client_library
+from aws_advanced_python_wrapper.driver.mysql_connector_arguments import POOL_ARGUMENTS
 from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # From this version on, the C extension lets other threads run in all its calls.
-_SHARES = (9, 4)
+_SHARES = VERSION[:2] >= (9, 4)
 
 _OPENED, _FLAGS = "_when_opened", "_server_flags"
 
@@ -30,6 +32,20 @@ def follow(connection: Any, opened: Callable[[Any], None]) -> None:
         connection.__class__ = preceded(drivers, *_parts(drivers))
         connection.begin_notes()
     opened(connection)
+
+
+def sharing_from_the_start(connect: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what opens a connection that lets other threads run while it opens, and its arguments.
+
+    The driver's own function knows nothing of our classes.
+    """
+    extensions: Any = getattr(mysql.connector, "CMySQLConnection", None)
+    others = {name: value for name, value in arguments.items() if name != "use_pure"}
+    if extensions is None or _SHARES or arguments.get("use_pure") or POOL_ARGUMENTS & arguments.keys():
+        return connect, dict(arguments)
+    if connect not in (mysql.connector.connect, extensions):
+        return connect, dict(arguments)
+    return preceded(extensions, *_parts(extensions)), others
 
 
 class Followed(RememberingConnection):
@@ -66,6 +82,7 @@ class Sharing:
 
     _cmysql: Any
     handle_unread_result: Callable[[], None]
+    fetch_eof_status: Callable[[], Any]
     reconnect: Callable[..., None]
     _post_connection: Callable[[], None]
 
@@ -99,8 +116,14 @@ class Sharing:
             self._post_connection()
         return done
 
+    def cmd_refresh(self, options: int) -> Any:
+        """Have the server refresh what the flags say."""
+        self.handle_unread_result()
+        mysql_client_library.refresh(self._cmysql, options)
+        return self.fetch_eof_status()
+
 
 def _parts(drivers: type) -> tuple[type, ...]:
     if not hasattr(drivers, "_server_status"):
         return (Followed, Flagged)
-    return (Followed,) if VERSION[:2] >= _SHARES else (Followed, Sharing)
+    return (Followed,) if _SHARES else (Followed, Sharing)

@@ -18,7 +18,7 @@ from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver import mysql_client_library, mysql_connector_arguments
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connection_class import follow
+from aws_advanced_python_wrapper.driver.mysql_connection_class import follow, sharing_from_the_start
 from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     end_those,
     idle,
@@ -112,7 +112,8 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         lying = idle(arguments)
         seconds = arguments["connect_timeout"] if lying else None
         with io.alarm(seconds or math.inf, lambda: end_those(lying, self.abort)):
-            raw = await io.call(self.connect, **arguments)
+            connect, options = sharing_from_the_start(self.connect, arguments)
+            raw = await io.call(connect, **options)
         for connection in (self.itself(raw), *idle(arguments)):
             follow(connection, self.note_socket)
         note_lent(raw)
