@@ -87,12 +87,25 @@ def test_a_client_may_compress() -> None:
     assert sent_on(asked, OTHERS | Capability.COMPRESS) == 2 * packet(0, b"\x03" + ANSWERED)
 
 
-def test_answers_to_a_client_that_compresses_are_numbered_after_its_question() -> None:
+def test_answers_to_a_client_that_compresses_are_numbered_after_its_question_and_come_in_whole_packets() -> None:
     wire = logged_in(OTHERS | Capability.COMPRESS)
     wire.dialogue.from_client(frame(0, packet(0, b"\x0e")))
-    wire.dialogue.from_server(b"answer")
-    wire.dialogue.from_server(b"s")
-    assert wire.client == frame(1, b"answer", compressed=False) + frame(2, b"s", compressed=False)
+    answers = [packet(number, b"answer") for number in range(1, 5)]
+    wire.dialogue.from_server(answers[0] + answers[1][:2])
+    wire.dialogue.from_server(answers[1][2:] + answers[2] + answers[3][:7])
+    expected = frame(1, answers[0], compressed=False) + frame(2, answers[1] + answers[2], compressed=False)
+    assert wire.heard_by_client() == expected
+    wire.dialogue.from_server(answers[3][7:])
+    assert wire.heard_by_client() == frame(3, answers[3], compressed=False)
+
+
+def test_the_longest_packet_needs_two_frames_which_share_nothing_with_others() -> None:
+    wire = logged_in(OTHERS | Capability.COMPRESS)
+    wire.dialogue.from_client(frame(0, packet(0, b"\x0e")))
+    short, long = packet(1, b"answer"), packet(2, b"x" * 0xFFFFFF)
+    wire.dialogue.from_server(short + long + short)
+    payloads = short, long[:0xFFFFFF], long[0xFFFFFF:], short
+    assert wire.client == b"".join(frame(at, part, compressed=False) for at, part in enumerate(payloads, start=1))
 
 
 def test_a_damaged_frame_ends_the_connection() -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.local.proxy.mysql.packets import PacketBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HEADER = 7
 _LONGEST = 0xFFFFFF
@@ -13,6 +19,7 @@ class Compression:
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._answers = PacketBuffer()
         self._sequence = 0
 
     def unpack(self, data: bytes) -> bytes:
@@ -31,8 +38,26 @@ class Compression:
         return b"".join(plain)
 
     def pack(self, data: bytes) -> bytes:
-        """Return frames that carry the server's bytes."""
-        return b"".join(self._frame(data[at : at + _LONGEST]) for at in range(0, len(data), _LONGEST))
+        """Return frames that carry the server's packets, as far as these are complete by now.
+
+        A server puts whole packets into a frame, and clients rely on it: a packet may go on in one more frame only.
+        """
+        self._answers.feed(data)
+        return b"".join(
+            self._frame(payload[at : at + _LONGEST])
+            for payload in self._payloads()
+            for at in range(0, len(payload), _LONGEST)
+        )
+
+    def _payloads(self) -> Iterator[bytes]:
+        payload = bytearray()
+        while (packet := self._answers.next()) is not None:
+            whole = packet.to_bytes()
+            if len(payload) + len(whole) > _LONGEST:
+                yield bytes(payload)
+                payload.clear()
+            payload += whole
+        yield bytes(payload)
 
     def _frame(self, payload: bytes) -> bytes:
         header = len(payload).to_bytes(3, "little") + bytes([self._sequence % 256]) + bytes(3)
