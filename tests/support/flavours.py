@@ -10,6 +10,8 @@ import concurrent.futures
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from aws_advanced_python_wrapper import AwsWrapperConnection
+from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.io import BlockingIo, Io, run
 from aws_advanced_python_wrapper.core.registry import plugin_classes
@@ -51,10 +53,11 @@ class Flavour(ABC):
         network: FakeNetwork,
         host: str,
         plugins: Sequence[str | type[Plugin]] = ("failover",),
+        adapter_class: type[FakeAdapter] = FakeAdapter,
         **settings: Any,
     ) -> Session:
         """Make a session with a quick monitor; nothing is connected yet."""
-        adapter = FakeAdapter(network, asynchronous=self.asynchronous)
+        adapter = adapter_class(network, asynchronous=self.asynchronous)
         given = Settings.from_arguments(
             "", {**QUICK, "failover_mode": None, "host": host, **settings}, adapter.parameters
         )
@@ -71,6 +74,10 @@ class Flavour(ABC):
         session = self.session(network, host, plugins, **settings)
         await session.connect()
         return session
+
+    @abstractmethod
+    def connection(self, session: Session) -> Any:
+        """Return a connection as programs hold it."""
 
     async def execute(self, session: Session, sql: str) -> str:
         """Execute a statement on a new cursor and return the first value, the host's id."""
@@ -94,6 +101,9 @@ class BlockingFlavour(Flavour):
     async def call(self, session: Session, function: Callable[..., Any], *args: Any) -> Any:
         return session.call(function, *args)
 
+    def connection(self, session: Session) -> AwsWrapperConnection:
+        return AwsWrapperConnection(session)
+
     async def together(self, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
         with concurrent.futures.ThreadPoolExecutor(len(coroutines)) as pool:
             futures = [pool.submit(run, coroutine) for coroutine in coroutines]
@@ -113,6 +123,9 @@ class AsyncioFlavour(Flavour):
 
     async def call(self, session: Session, function: Callable[..., Any], *args: Any) -> Any:
         return await session.acall(function, *args)
+
+    def connection(self, session: Session) -> AsyncAwsWrapperConnection:
+        return AsyncAwsWrapperConnection(session)
 
     async def together(self, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
         return await asyncio.gather(*coroutines, return_exceptions=True)
