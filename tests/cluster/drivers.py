@@ -23,6 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from cluster.engines import MYSQL, POSTGRESQL, Engine
 
@@ -56,13 +57,18 @@ class Driver:
             found = getattr(found, name)
         return found
 
-    def verified_tls(self, ca_file: Path) -> dict[str, Any]:
-        """Return the arguments for TLS with the server's certificate and name checked."""
+    def verified_tls(self, ca_file: Path, scratch: Path) -> dict[str, Any]:
+        """Return the arguments for TLS with the server's certificate and name checked; `scratch` is for files."""
         if self.engine is POSTGRESQL:
             return {"sslmode": "verify-full", "sslrootcert": str(ca_file)}
         if self.name == "aiomysql":
             return {"ssl": ssl.create_default_context(cafile=ca_file)}
-        return {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
+        verified = {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
+        if self.name == "mysql-aio":  # it takes no authority without a certificate of the client's own
+            own = str(scratch / "client.pem")
+            trustme.CA().issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(own)
+            verified |= {"ssl_cert": own, "ssl_key": own}
+        return verified
 
     @property
     def no_tls(self) -> dict[str, Any]:
@@ -77,7 +83,7 @@ class Driver:
             return bool(connection.pgconn.ssl_in_use)
         if self.name == "aiomysql":
             return connection._writer.get_extra_info("ssl_object") is not None
-        return bool(connection.is_secure)
+        return bool(connection._cmysql.get_ssl_cipher() if self.arguments == C_EXTENSION else connection.is_secure)
 
     def skip_if_missing(self) -> None:
         """Skip the test where this driver is not installed, or only in part."""
