@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
+from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo, Truth, begun
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.scopes import AsyncBlock, ModeScope, TransactionScope
@@ -22,11 +22,12 @@ from aws_advanced_python_wrapper.core.watched_async import (
     finish,
     watched_rows,
 )
+from aws_advanced_python_wrapper.driver.asyncio_streams import result_of
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -60,7 +61,8 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
             return await cls.connect(default_connect(asynchronous=True), target, **kwargs)
         session = session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
         await session.connect()
-        return cls(session)
+        drivers_way: Any = PlainConnection if session.adapter.plain_methods else cls
+        return drivers_way(session)  # type: ignore[no-any-return]
 
     # PEP 249
 
@@ -213,6 +215,23 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         return cursor_class(self, raw)
 
 
+class PlainConnection(AsyncAwsWrapperConnection):
+    """A connection of a driver with plain methods where others have coroutines: to call them is enough.
+
+    They may be awaited too.
+    """
+
+    __slots__ = ()
+
+    def get_autocommit(self) -> Truth:  # type: ignore[override]
+        """Return whether each statement is its own transaction."""
+        return Truth(result_of(super().get_autocommit()))
+
+    def close(self) -> Awaitable[None]:  # type: ignore[override]
+        """Close the connection; closing it again does nothing. What there is to wait for goes on in a task."""
+        return begun(super().close())
+
+
 class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
     """A cursor whose calls are watched. It ends with the connection it was opened on."""
 
@@ -227,25 +246,27 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
         """The connection that opened this cursor."""
         return self._connection
 
-    async def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Self:
-        """Execute a statement; returns this cursor. What comes after the parameters are the driver's own options."""
-        await self._call(self._raw.execute, query, params, *more, **options)
-        return self
+    async def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Any:
+        """Execute a statement; returns this cursor, or the number of rows if the driver does.
 
-    async def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        """Execute a statement once for each set of parameters. The options are the driver's."""
-        await self._call(self._raw.executemany, query, params_seq, **options)
+        What comes after the parameters are the driver's own options.
+        """
+        result = await self._call(self._raw.execute, query, params, *more, **options)
+        return self if result is None or result is self._raw else result
+
+    async def executemany(self, query: Any, params_seq: Any, **options: Any) -> Any:
+        """Execute a statement once for each set of parameters; returns what the driver does."""
+        return await self._call(self._raw.executemany, query, params_seq, **options)
 
     async def callproc(self, *args: Any, **kwargs: Any) -> Any:
         """Call a stored procedure, where the driver can."""
         return await self._call(self._raw.callproc, *args, **kwargs)
 
-    async def close(self) -> None:
-        """Close the cursor."""
+    async def close(self) -> Any:
+        """Close the cursor; returns what the driver does."""
         if self._session.adapter.rows_are_local(self._raw):
-            await self._raw.close()
-        else:
-            await self._call(self._raw.close)
+            return await self._raw.close()
+        return await self._call(self._raw.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -256,7 +277,9 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        rows, session = aiter(self._raw), self._session
+        # MySQL Connector/Python has a coroutine there, of which Python can make nothing.
+        rows = self._raw if hasattr(self._raw, "__anext__") else aiter(self._raw)
+        session = self._session
         return rows if session.adapter.rows_are_local(self._raw) else watched_rows(session, rows)
 
     def become_stale(self, reason: str) -> None:

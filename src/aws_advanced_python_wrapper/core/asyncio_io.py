@@ -7,13 +7,14 @@ import contextlib
 import inspect
 import math
 import socket
+import types
 import weakref
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Generator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -182,3 +183,42 @@ def _taken_at_once(lock: Any) -> bool:
         return True
     attempt.close()
     return False
+
+
+class Truth(int):
+    """True or false, which may be awaited before it is looked at."""
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        yield from ()
+        return bool(self)
+
+    def __repr__(self) -> str:
+        return repr(bool(self))
+
+
+def begun(coroutine: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
+    """Run a coroutine as far as it goes without waiting, and the rest of it in a task."""
+    try:
+        waited_for = coroutine.send(None)
+    except StopIteration:
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+    return asyncio.ensure_future(_rest(coroutine, waited_for))
+
+
+async def _rest(coroutine: Coroutine[Any, Any, None], waited_for: Any) -> None:
+    await _steps(coroutine, waited_for)
+
+
+@types.coroutine
+def _steps(coroutine: Coroutine[Any, Any, None], waited_for: Any) -> Generator[Any, Any, None]:
+    while True:
+        try:
+            step: Callable[[], Any] = partial(coroutine.send, (yield waited_for))
+        except BaseException as error:  # noqa: BLE001 - it is the coroutine's, be it a cancellation
+            step = partial(coroutine.throw, error)
+        try:
+            waited_for = step()
+        except StopIteration:
+            return

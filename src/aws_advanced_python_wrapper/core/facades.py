@@ -27,6 +27,8 @@ class ConnectionFacade(Facade):
 
     __slots__ = ("__weakref__", "_session")
 
+    close: Callable[[], Any]
+
     def __init__(self, session: Session) -> None:
         object.__setattr__(self, "_session", session)
 
@@ -90,6 +92,8 @@ class ConnectionFacade(Facade):
         session = self._session
         if name in session.adapter.getters:
             return self._caller(session)(On(session.raw, partial(getattr, session.raw, name), f"get_{name}"))
+        if name in session.adapter.closers:
+            return self.close
         return self._answer(name, session.adapter.connection_calls)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -146,6 +146,10 @@ class DriverAdapter(SessionStateAccess):
     """Whether the end of a block ``with connection:`` commits before it closes."""
     awaited_cursors: ClassVar[bool] = False
     """Whether the program awaits what `cursor` returns."""
+    plain_methods: ClassVar[bool] = False
+    """Whether `close` and `get_autocommit` of an asyncio driver's connections are no coroutines."""
+    closers: ClassVar[frozenset[str]] = frozenset()
+    """Other methods that close a connection."""
     limits_waits: ClassVar[bool] = False
     """Whether `limit_waits` does anything; otherwise the session watches its calls."""
     package: ClassVar[str]
@@ -286,11 +290,11 @@ class DriverAdapter(SessionStateAccess):
     def abandon(self, raw: RawConnection) -> None:
         """Let go of a connection that the process from which this one was forked goes on using: nothing is sent."""
 
-    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, in the asyncio flavour. No I/O."""
         return raw.cursor(*args, **kwargs)
 
-    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor_of_lost(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make a cursor, with the program's arguments, on a connection that is lost: its first call says so. No I/O."""
         return raw.cursor(*args, **kwargs)
 

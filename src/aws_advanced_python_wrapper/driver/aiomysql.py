@@ -42,7 +42,7 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
     code = "aiomysql"
     package = "aiomysql"
     awaited_cursors = True
-    closes_at_once = True
+    plain_methods = True
     closers = frozenset({"ensure_closed"})
     connection_calls = frozenset(
         {
@@ -152,11 +152,11 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
         vars(twin).update(vars(raw), _reader=None, _writer=None)
         return twin
 
-    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make it at once: the driver has an awaitable that has nothing to wait for."""
         return raw.cursor_now(*args, **kwargs)
 
-    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor_of_lost(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make it although the driver refuses."""
         return raw.cursor_though_lost(*args, **kwargs)
 

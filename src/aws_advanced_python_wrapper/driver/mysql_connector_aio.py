@@ -151,7 +151,7 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
         del io
         if raw.unread_result:
             raise errors.InternalError("Unread result found")
-        if "columns" not in await raw.cmd_query(sql):
+        if "columns" not in await raw.cmd_query(sql.encode(raw.python_charset)):
             return ()
         rows, _ = await raw.get_rows(raw=True)
         return [tuple(None if value is None else bytes(value).decode() for value in row) for row in rows]
@@ -182,14 +182,14 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
     def closed_twin(self, raw: RawConnection) -> RawConnection:
         """Copy the object without its socket and its cursors."""
         twin = object.__new__(type(raw))
-        vars(twin).update(vars(raw), _socket=None, _cursors=WeakSet())
+        vars(twin).update(vars(raw), _socket=None, _cursors=WeakSet(), _unread_result=False)
         return twin
 
-    def cursor(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make it at once: the connector's coroutine waits only to read away rows that nobody wants."""
         return raw.cursor_now(*args, **kwargs)
 
-    def cursor_of_lost(self, raw: RawConnection, *args: Any, **kwargs: Any) -> RawCursor:
+    def cursor_of_lost(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
         """Make it although the connector refuses."""
         return raw.cursor_though_lost(*args, **kwargs)
 

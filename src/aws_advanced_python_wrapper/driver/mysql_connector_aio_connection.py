@@ -54,7 +54,8 @@ class Breaking:
             raise
 
     def break_off(self) -> None:
-        """End the stream at once; whoever waits for it sees its end."""
+        """End the stream at once; whoever waits for it, or comes back to it, sees its end."""
+        self._is_connected = False
         if self._writer is not None:
             self._writer.transport.abort()
 
@@ -123,9 +124,8 @@ class Guarded(AsyncRememberingConnection):
 
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""
-        wire, self._socket = self._socket, None
-        if wire is not None:
-            wire.break_off()
+        if self.wire is not None:
+            self.wire.break_off()
 
     def cursor_now(self, *args: Any, **kwargs: Any) -> Any:
         """Make a cursor without waiting: rows that nobody has read are left to the cursor's first call."""
