@@ -150,7 +150,8 @@ class ReadWriteSplittingPlugin(Plugin):
         session = self.session
         new, old = opened.host.address, session.host.address
         try:
-            left = await session.exchange(opened, f"the session has moved from {old} to {new}")
+            reason = f"the session has moved from {old} to {new}"
+            left = await session.exchange(opened, reason, read_only=session.wanted_role is HostRole.READER)
         except BaseException:
             if session.current is not opened:  # else it is the session's already
                 await session.discard(opened)

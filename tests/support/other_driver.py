@@ -57,8 +57,10 @@ class OtherAdapter(FakeAdapter):
         opened.says_autocommit = opened.__dict__.pop("autocommit")
         return opened
 
-    async def copy_state(self, io: DriverIo, old: Any, new: Any, deadline: Deadline) -> None:
-        del io, deadline
+    async def copy_state(
+        self, io: DriverIo, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+    ) -> None:
+        del io, deadline, read_only
         new.says_autocommit = old.says_autocommit
 
     def snapshot(self, raw: Any) -> Any:

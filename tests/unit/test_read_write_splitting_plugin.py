@@ -338,10 +338,10 @@ def test_a_reader_that_is_lost_while_its_state_is_set_is_replaced(flavour: Flavo
         await session.route(False)
         transfer, failures = session.state.transfer, [NetworkError("gone")]
 
-        async def fail_once(old: Any, new: Any) -> None:
+        async def fail_once(old: Any, new: Any, read_only: bool | None = None) -> None:
             if failures:
                 raise failures.pop()
-            await transfer(old, new)
+            await transfer(old, new, read_only)
 
         session.state.transfer = fail_once  # type: ignore[method-assign]
         await session.route(True)

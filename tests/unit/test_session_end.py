@@ -122,7 +122,7 @@ def test_a_session_that_is_closed_in_the_midst_of_a_switch_keeps_no_connection(
         session = await flavour.connected(network, cluster.writer_endpoint)
         opened = await session.open(session.host)
 
-        async def closed_by_another_thread(_io: Any, old: Any, *_: Any) -> None:
+        async def closed_by_another_thread(_io: Any, old: Any, *_: Any, **__: Any) -> None:
             session.release()
             BlockingFlavour().run(old._close())
 

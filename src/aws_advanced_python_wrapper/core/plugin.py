@@ -115,11 +115,12 @@ class SessionView(Protocol):
         """
         ...
 
-    async def exchange(self, opened: Opened, reason: str) -> Opened:
+    async def exchange(self, opened: Opened, reason: str, *, read_only: bool | None = None) -> Opened:
         """Go on with another connection, and return the old one, which stays open and is the caller's from now on.
 
         Its cursors end. Only for a connection that no call is using. An open transaction is rolled back, or refused by
-        the driver's ProgrammingError (`rollback_on_switch`). As to the session's state see `switch`.
+        the driver's ProgrammingError (`rollback_on_switch`). As to the session's state see `switch`; `read_only` is
+        what the program is about to set, unless None.
         """
         ...
 

@@ -126,11 +126,12 @@ class Session(SessionCalls, SessionConnections):
         if self.closed:  # by another thread, which may have seen the old connection only
             await self.discard(opened)
 
-    async def exchange(self, opened: Opened, reason: str) -> Opened:
+    async def exchange(self, opened: Opened, reason: str, *, read_only: bool | None = None) -> Opened:
         """Go on with another connection, and return the old one, which stays open and is the caller's from now on.
 
         Raises what comes of giving the new connection the session's state, and ProgrammingError while a transaction is
         open that is not to be rolled back. The new connection has ended then, and the session goes on with the old one.
+        `read_only` is what the program is about to set, unless None: so the server need not be told twice.
         """
         in_transaction = self.adapter.was_in_transaction(self.raw, self._transaction.transaction_status)
         if in_transaction and not self.settings[ROLLBACK_ON_SWITCH]:
@@ -138,7 +139,7 @@ class Session(SessionCalls, SessionConnections):
             raise self.adapter.errors.ProgrammingError(
                 f"can't leave {self.host.address} now: a transaction is open, and rollback_on_switch is false"
             )
-        await self._prepare(opened)
+        await self._prepare(opened, read_only)
         if in_transaction:
             with suppress(*self.adapter.failures):  # a lost connection is rolled back by its server
                 await self.io.call(self.raw.rollback)
@@ -175,11 +176,11 @@ class Session(SessionCalls, SessionConnections):
         self._adopt(opened)
         return old
 
-    async def _prepare(self, opened: Opened) -> None:
+    async def _prepare(self, opened: Opened, read_only: bool | None = None) -> None:
         """Give a connection the state of the one that it is to replace, or end it."""
         try:
             note_switch(self, opened)
-            await self.state.transfer(self.raw, opened.raw)
+            await self.state.transfer(self.raw, opened.raw, read_only)
         except BaseException:
             await self.discard(opened)
             raise

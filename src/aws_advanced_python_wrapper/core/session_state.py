@@ -56,14 +56,16 @@ class SessionState:
             await adapter.command(self._io, raw, sql, self._deadline)
         self._server = {**self._server, **{name: changes[name] for name in changes.keys() - adapter.carried}}
 
-    async def transfer(self, old: RawConnection, new: RawConnection) -> None:
+    async def transfer(self, old: RawConnection, new: RawConnection, read_only: bool | None = None) -> None:
         """Give a connection that nobody uses yet what the program has set on the one it replaces, which may be lost.
+
+        `read_only` is what the program is about to set, unless None.
 
         Raises what the driver, or the user's own `on_switch`, raises; the new connection is then of no use.
         """
         adapter, io = self._adapter, self._io
         if self._settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
-            await adapter.copy_state(io, old, new, self._deadline)
+            await adapter.copy_state(io, old, new, self._deadline, read_only=read_only)
             for sql in adapter.session_queries(new, self._server) if self._server else ():
                 await adapter.query(io, new, sql, self._deadline)
         if self._on_switch is not None:

@@ -28,20 +28,31 @@ class ConnectorSession(MysqlSession):
         """Read the driver's own note."""
         return getattr(connection, self.charset_attribute)
 
-    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
+    async def copy_state(
+        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+    ) -> None:
         """Let no SQL mode be remembered of which the server knows nothing: by it, values are quoted."""
         source, target = self.itself(old), self.itself(new)
         if "sql_mode" in target.session_notes.changes_to(source.session_notes):
             target._sql_mode = source._sql_mode if _was_set(source) else None  # noqa: SLF001 - the driver's note
-        await super().copy_state(io, old, new, deadline)
-        target.use_unicode = source.use_unicode  # tells the C extension's object too
+        await super().copy_state(io, old, new, deadline, read_only=read_only)
+        _tell_unicode(target)
 
     async def begin_anew(self, io: Any, connection: Any, charset: Any) -> None:
         """Do as the driver's own `reset_session` does."""
         setattr(connection, self.charset_attribute, charset)
-        connection.use_unicode = connection.use_unicode  # tells converter and C extension what has been put back
+        _tell_unicode(connection)
         if not await io.call(connection.cmd_reset_connection):
             raise self.errors.OperationalError("the server does not begin the session anew")
+
+
+def _tell_unicode(connection: Any) -> None:
+    """Tell converter and C extension how text is wanted, by a property or, up to 9.2, a method."""
+    wanted = connection._use_unicode  # noqa: SLF001 - under this name in all versions
+    if hasattr(connection, "use_unicode"):
+        connection.use_unicode = wanted
+    else:
+        connection.set_unicode(wanted)
 
 
 def _was_set(connection: Any) -> bool:

@@ -52,7 +52,9 @@ _EACH = re.compile(_ASSIGNMENT.format(""), re.IGNORECASE)
 def may_tell(statement: str | bytes | bytearray) -> bool:
     """Tell quickly whether a statement may be worth reading."""
     first = statement[:3]
-    return (bytes(first) if isinstance(first, bytearray) else first) in _FIRST_WORDS or first[:1].isspace()
+    if (bytes(first) if isinstance(first, bytearray) else first) in _FIRST_WORDS or first[:1].isspace():
+        return len(statement) <= _LONGEST
+    return False
 
 
 class SessionNotes(NamedTuple):
@@ -61,15 +63,12 @@ class SessionNotes(NamedTuple):
     database: str | None = None
     variables: Mapping[str, str] = MappingProxyType({})
 
-    def after(self, statement: str | bytes) -> SessionNotes:
+    def after(self, statement: str) -> SessionNotes:
         """Return the notes for a session on which this statement has succeeded."""
-        if len(statement) > _LONGEST:
-            return self
-        text = statement if isinstance(statement, str) else bytes(statement).decode(errors="replace")
-        if used := _USE.fullmatch(text):
+        if used := _USE.fullmatch(statement):
             quoted, plain = used.groups()
             return self._replace(database=quoted.replace("``", "`") if quoted else plain)
-        changes = _changes(text)
+        changes = _changes(statement)
         if not changes:
             return self
         values = {**self.variables, **changes}

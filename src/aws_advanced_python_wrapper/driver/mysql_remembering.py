@@ -34,8 +34,9 @@ class Remembering:
     def _first_statements(self) -> Iterator[str]:
         """Yield what opening the connection has set."""
 
-    def _note(self, statement: str | bytes) -> None:
-        self.session_notes = self.session_notes.after(statement)
+    def _note(self, statement: str | bytes, encoding: str = "utf-8") -> None:
+        text = statement if isinstance(statement, str) else bytes(statement).decode(encoding, errors="replace")
+        self.session_notes = self.session_notes.after(text)
 
     def _note_database(self, name: str | None) -> None:
         self.session_notes = self.session_notes._replace(database=name or None)
@@ -59,7 +60,7 @@ def isolation_statement(level: str | None) -> str:
 class _OfConnector(ABC, Remembering):  # in this order: Python changes a connection's class only to one of its layout
     """What MySQL Connector/Python has in common in its flavours."""
 
-    _autocommit: bool
+    python_charset: str
     _database: Any
     _time_zone: Any
     _sql_mode: Any
@@ -86,7 +87,7 @@ class RememberingConnection(_OfConnector):
         """Send a statement, as all the cursors do."""
         result = super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
         if may_tell(query):
-            self._note(query)
+            self._note(query, self.python_charset)
         return result
 
     def cmd_init_db(self, database: str) -> Any:
@@ -138,7 +139,7 @@ class AsyncRememberingConnection(_OfConnector):
         """Send a statement, as all the cursors do."""
         result = await super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
         if may_tell(query):
-            self._note(query)
+            self._note(query, self.python_charset)
         return result
 
     async def cmd_init_db(self, database: str) -> Any:
@@ -172,6 +173,7 @@ class AsyncRememberingConnection(_OfConnector):
 class RememberingAiomysql(Remembering):
     """A connection of aiomysql's."""
 
+    encoding: str
     _db: Any
     sql_mode: Any
     init_command: Any
@@ -191,7 +193,7 @@ class RememberingAiomysql(Remembering):
         """Send a statement, as all the cursors do."""
         result = await super().query(sql, *args, **kwargs)  # type: ignore[misc]
         if may_tell(sql):
-            self._note(sql)
+            self._note(sql, self.encoding)
         return result
 
     async def select_db(self, db: str) -> None:

@@ -99,10 +99,16 @@ class MysqlSession(SessionStateAccess):
         notes: SessionNotes = getattr(self.itself(raw), "session_notes", _NONE)
         return notes
 
-    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
+    async def copy_state(
+        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+    ) -> None:
         """Copy what the driver's object remembers, and send, in as few statements as can be, in what they differ."""
         source, target = self.itself(old), self.itself(new)
-        statements = self._statements(old, new)
+        present, wanted = target.session_notes, source.session_notes
+        if read_only is not None:
+            wanted = wanted.after(_READ_ONLY[read_only])
+        changes = {**present.changes_to(wanted), **self._autocommit_change(old, new)}
+        statements = [*_assignments(changes), *_database_change(present, wanted)]
         for name in vars(source).keys() & set(self.remembered):
             setattr(target, name, getattr(source, name))
         with self.limited(io, new, deadline):
@@ -110,15 +116,11 @@ class MysqlSession(SessionStateAccess):
                 await self.set_charset(io, target, self.charset(source))
             for sql in statements:
                 await self.run(io, new, sql)
-        target.session_notes = source.session_notes._replace(database=_database(source, target))
+        target.session_notes = wanted._replace(database=wanted.database or present.database)
 
-    def _statements(self, old: Any, new: Any) -> list[str]:
-        present, wanted = self.notes(new), self.notes(old)
-        changes = present.changes_to(wanted)
+    def _autocommit_change(self, old: Any, new: Any) -> dict[str, str]:
         is_on, shall_be_on = (self.server_status(raw) & AUTOCOMMIT for raw in (new, old))
-        if is_on != shall_be_on:
-            changes["autocommit"] = "ON" if shall_be_on else "OFF"
-        return [*_assignments(changes), *_database_change(present, wanted)]
+        return {} if is_on == shall_be_on else {"autocommit": "ON" if shall_be_on else "OFF"}
 
     def snapshot(self, raw: Any) -> _Snapshot:
         """Note what a user sets, and which attributes there are."""
@@ -182,8 +184,10 @@ class MysqlSession(SessionStateAccess):
         return self.notes(raw).read_only
 
     async def set_read_only(self, io: Any, raw: Any, value: bool | None) -> None:
-        """Tell the server, for all transactions from now on; raises ProgrammingError while one is open."""
+        """Tell the server, unless it knows, for all transactions from now on; ProgrammingError while one is open."""
         self._refuse_unless_idle(raw)
+        if value is not None and self.read_only(raw) is bool(value):
+            return
         sql = _READ_ONLY[None if value is None else bool(value)]
         await self.run(io, raw, sql)
         self._note(raw, sql)
@@ -206,11 +210,6 @@ class MysqlSession(SessionStateAccess):
 def _copied(value: Any) -> Any:
     """Copy what is changed in place."""
     return dict(value) if isinstance(value, dict) else value
-
-
-def _database(source: Any, target: Any) -> str | None:
-    name: str | None = source.session_notes.database or target.session_notes.database
-    return name
 
 
 def _assignments(changes: Mapping[str, str]) -> list[str]:

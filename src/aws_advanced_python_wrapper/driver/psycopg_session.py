@@ -54,9 +54,11 @@ class PsycopgSession(SessionStateAccess):
     abort: Callable[[Any], None]
     error: Any
 
-    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
+    async def copy_state(
+        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+    ) -> None:
         """Copy transaction characteristics, factories, adapters and handlers; psycopg sends them when they are due."""
-        del io, deadline
+        del io, deadline, read_only
         for name in _STATE:
             setattr(new, name, getattr(old, name))
         new._begin_statement = b""  # noqa: SLF001 - psycopg keeps the BEGIN that these characteristics make

@@ -20,8 +20,13 @@ class SessionStateAccess(ABC):
     """What of `ServerState` goes over with `copy_state`, and back with `restore`: the driver's object knows it."""
 
     @abstractmethod
-    async def copy_state(self, io: Any, old: Any, new: Any, deadline: Deadline) -> None:
-        """Give a new connection what the user set on the old one, of which only the client's side is asked."""
+    async def copy_state(
+        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+    ) -> None:
+        """Give a new connection what the user set on the old one, of which only the client's side is asked.
+
+        `read_only` is what the user is about to set, unless None.
+        """
 
     @abstractmethod
     def snapshot(self, raw: Any) -> Any:

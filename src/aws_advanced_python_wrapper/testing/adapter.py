@@ -166,9 +166,17 @@ class FakeAdapter(DriverAdapter):
         """Tell whether it is a `FakeCursor`."""
         return isinstance(value, FakeCursor)
 
-    async def copy_state(self, io: DriverIo, old: FakeConnection, new: FakeConnection, deadline: Deadline) -> None:
+    async def copy_state(
+        self,
+        io: DriverIo,
+        old: FakeConnection,
+        new: FakeConnection,
+        deadline: Deadline,
+        *,
+        read_only: bool | None = None,
+    ) -> None:
         """Copy `autocommit`."""
-        del io, deadline
+        del io, deadline, read_only
         new.autocommit = old.autocommit
 
     def snapshot(self, raw: FakeConnection) -> Any:
