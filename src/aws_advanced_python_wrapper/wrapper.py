@@ -245,12 +245,11 @@ class AwsWrapperCursor(CursorFacade):
         """Call a stored procedure, where the driver can."""
         return self._call(self._raw.callproc, *args, **kwargs)
 
-    def close(self) -> None:
-        """Close the cursor."""
+    def close(self) -> Any:
+        """Close the cursor; returns what the driver does."""
         if self._session.adapter.rows_are_local(self._raw):
-            self._raw.close()
-        else:
-            self._call(self._raw.close)
+            return self._raw.close()
+        return self._call(self._raw.close)
 
     def __enter__(self) -> Self:
         return self
