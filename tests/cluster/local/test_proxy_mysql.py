@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pymysql
 import pytest
 
 from cluster.support import administrate, execute, login_role, value
@@ -84,6 +85,17 @@ def test_another_user_may_log_in_on_the_same_connection_without_tls(
     with login_role(cluster, "another", "secret"):
         connect(user="another", password="secret", database=None)
         become_another(cluster, connect(**driver.no_tls))
+
+
+@pytest.mark.drivers("mysql-pure")  # for the cluster: the client is another one, which needs no server's memory
+def test_without_tls_a_password_that_the_server_has_never_seen_is_encrypted(cluster: LocalCluster) -> None:
+    with login_role(cluster, "another", "secret"):
+        parameters = cluster.parameters(user="another", database=None)
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
+            pymysql.connect(**{**parameters, "password": "wrong"})
+        with pymysql.connect(**{**parameters, "password": "secret"}) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_USER(), @@aurora_server_id")
+            assert cursor.fetchall() == (("another@%", cluster.writer.name),)
 
 
 def become_another(cluster: LocalCluster, connection: Any) -> None:
