@@ -18,6 +18,7 @@ from aws_advanced_python_wrapper.driver.pymysql_arguments import TYPED, for_conn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
@@ -100,6 +101,11 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
             guard(raw)
         raw.when_opened = self.note_socket
         return raw
+
+    def tls(self, arguments: Mapping[str, Any]) -> SSLContext | None:
+        """Only with a context of the program's own."""
+        context: SSLContext | None = arguments.get("ssl")
+        return context
 
     def wire(self, raw: RawConnection) -> Any:
         """The stream."""

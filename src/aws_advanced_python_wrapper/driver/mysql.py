@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql_errors import classify, is_wrong_password
+from aws_advanced_python_wrapper.driver.mysql_login import Login, tls_context
+from aws_advanced_python_wrapper.driver.mysql_probe import MysqlProbe
 from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION, MysqlSession
 from aws_advanced_python_wrapper.driver.sockets import (
     NotedSocket,
@@ -22,6 +24,7 @@ from aws_advanced_python_wrapper.driver.sockets import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from ssl import SSLContext
 
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.properties import Settings
@@ -103,6 +106,17 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
         if not keepalive_arguments(settings):
             with contextlib.suppress(OSError), self._socket(raw) as duplicate:
                 keep_alive(duplicate, interval, count)
+
+    def tls(self, arguments: Mapping[str, Any]) -> SSLContext | None:
+        """Return how connections with these arguments are encrypted; raises OSError for files that cannot be read."""
+        return tls_context(arguments)
+
+    def probe(self, settings: Settings, host: str, peer: Peer) -> MysqlProbe:
+        """Log in as the user, at that address."""
+        given = self.arguments(settings, host, peer.port or self.default_port)
+        password = given.get("password") or b""
+        secret = password.encode() if isinstance(password, str) else bytes(password)
+        return MysqlProbe(peer, Login(given.get("user") or "", secret, host, self.tls(given)))
 
     def is_closed(self, raw: RawConnection) -> bool:
         """Look at the socket: after a loss, the drivers' own flags say what they said before."""

@@ -10,20 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq
 
-from aws_advanced_python_wrapper.driver.sockets import duplicate_socket
+from aws_advanced_python_wrapper.driver.sockets import UNREACHABLE, duplicate_socket
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverIo
-
-# What the operating system says of a host that cannot be reached. Everything else (no descriptor or port or memory
-# left, a setting that libpq does not accept) is trouble of this process and tells nothing of the host.
-_UNREACHABLE = frozenset(
-    {
-        *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT),
-        *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ENETRESET),
-    }
-)
 
 
 class PostgresqlProbe:
@@ -110,7 +101,8 @@ def _raise_if_bad(pgconn: pq.abc.PGconn) -> None:
 
 
 def _unreachable(error: Exception) -> bool:
+    """Tell a host that cannot be reached from trouble of this process: no descriptor, say, or a wrong setting."""
     if isinstance(error, OSError):
-        return error.errno in _UNREACHABLE
+        return error.errno in UNREACHABLE
     text = str(error)  # libpq hands on what the operating system says, in the language of the process
-    return any(os.strerror(number) in text for number in _UNREACHABLE)
+    return any(os.strerror(number) in text for number in UNREACHABLE)

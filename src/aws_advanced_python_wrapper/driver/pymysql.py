@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper.driver.pymysql_arguments import for_connection,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
     from types import ModuleType
 
     from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
@@ -73,6 +74,11 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
         raw._read_timeout = raw._write_timeout = None  # noqa: SLF001 - there is no other way
         raw.decoders = {}
         return raw
+
+    def tls(self, arguments: Mapping[str, Any]) -> SSLContext | None:
+        """Only with a context of the program's own."""
+        context: SSLContext | None = arguments.get("ssl")
+        return context
 
     def wire(self, raw: RawConnection) -> Any:
         """The socket; None after a loss."""

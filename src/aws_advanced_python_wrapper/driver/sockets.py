@@ -16,6 +16,15 @@ _LAST_DATA_RECEIVED = slice(52, 56)
 _LONGEST_INTERVAL, _MOST_PROBES = 32767, 127  # what Linux takes: seconds, and a number
 
 
+UNREACHABLE = frozenset(
+    {
+        *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ETIMEDOUT),
+        *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ENETRESET),
+    }
+)
+"""What the operating system says of a host that cannot be reached."""
+
+
 class HasSocket(Protocol):
     """A libpq connection, for example."""
 
