@@ -47,24 +47,28 @@ class Driver:
     @property
     def module(self) -> ModuleType:
         """The driver itself, with PEP 249's exceptions."""
-        return import_module(self.target.partition(":")[0])
+        return import_module(self.target.partition(":")[0].removesuffix(".aio"))
 
     @property
     def connect(self) -> Any:
         """The driver's own function."""
-        found: Any = self.module
+        found: Any = import_module(self.target.partition(":")[0])
         for name in self.target.partition(":")[2].split("."):
             found = getattr(found, name)
         return found
 
-    def verified_tls(self, ca_file: Path, scratch: Path) -> dict[str, Any]:
-        """Return the arguments for TLS with the server's certificate and name checked; `scratch` is for files."""
+    def verified_tls(self, ca_file: Path, scratch: Path | None = None) -> dict[str, Any]:
+        """Return the arguments for TLS with the server's certificate and name checked.
+
+        `scratch` is for files, and needed in asyncio.
+        """
         if self.engine is POSTGRESQL:
             return {"sslmode": "verify-full", "sslrootcert": str(ca_file)}
         if self.name == "aiomysql":
             return {"ssl": ssl.create_default_context(cafile=ca_file)}
         verified = {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
         if self.name == "mysql-aio":  # it takes no authority without a certificate of the client's own
+            assert scratch is not None
             own = str(scratch / "client.pem")
             trustme.CA().issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(own)
             verified |= {"ssl_cert": own, "ssl_key": own}
