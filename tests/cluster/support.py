@@ -58,7 +58,7 @@ def execute(connection: Any, query: str, *parameters: Any) -> Any:
         return connection.execute(query, parameters or None)
     buffered = {"buffered": True} if package_of(connection) == "mysql" else {}
     cursor = connection.cursor(**buffered)
-    cursor.execute(query, parameters)
+    cursor.execute(query, parameters or None)
     return cursor
 
 
