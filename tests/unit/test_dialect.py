@@ -6,12 +6,14 @@ import pytest
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.core.refusals import classify_opening
-from aws_advanced_python_wrapper.database.detection import detect, named
+from aws_advanced_python_wrapper.database.detection import DIALECTS, detect, named
 from aws_advanced_python_wrapper.database.dialect import Answer, Ask, Dialect, Identity, Member
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, MULTI_AZ_PG, PG, RDS_PG, TRAITS_SQL
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
 from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork
+from support.flavours import BlockingFlavour
 
 
 def answering(*rows: tuple[str | None, ...]) -> Ask:
@@ -139,3 +141,20 @@ def test_the_sqlstate_tells_a_password_from_a_user(error: psycopg.Error, expecte
     adapter = PsycopgAdapter(psycopg.Connection.connect)
     assert adapter.classify(error) is ErrorKind.LOGIN
     assert classify_opening(adapter, MULTI_AZ_PG, error) is expected
+
+
+@pytest.mark.parametrize("dialect", [dialect for dialect in DIALECTS.values() if not dialect.knows_cluster])
+def test_what_knows_no_cluster_tells_what_a_clusters_user_may_lack(dialect: Dialect) -> None:
+    granted = {"pg": "grant USAGE on its schema", "mysql": "GRANT SELECT ON mysql.rds_topology"}
+    assert dialect.no_cluster_hint.endswith(granted[dialect.code.removeprefix("rds-")])
+
+
+def test_the_endpoint_of_a_cluster_whose_server_knows_none_is_told(
+    network: FakeNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = FakeCluster(network, aurora=False)
+    flavour = BlockingFlavour()
+    flavour.run(flavour.connected(network, cluster.writer_endpoint))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"{cluster.writer_endpoint}:5432 is the endpoint of a cluster, but its server names no members" in told
+    assert told.endswith("CREATE EXTENSION rds_tools, and grant USAGE on its schema")

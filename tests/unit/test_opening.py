@@ -4,6 +4,7 @@ import asyncio
 import functools
 from typing import Any
 
+import mysql.connector
 import psycopg
 import pytest
 
@@ -61,6 +62,7 @@ def test_what_names_no_driver_is_refused(conninfo: Any, arguments: dict[str, Any
     [
         (psycopg.connect, "mysql://u:s3cr3t@db/app", "for mysql, and psycopg is a driver for postgresql"),
         ("mysql://u:s3cr3t@db/app", "", "for mysql, and psycopg is a driver for postgresql"),
+        (mysql.connector.connect, "postgres://u:s3cr3t@db", "for postgresql, and mysql-connector-python is a"),
     ],
 )
 def test_a_url_of_another_database_than_the_drivers_is_refused(connect: Any, conninfo: str, told: str) -> None:

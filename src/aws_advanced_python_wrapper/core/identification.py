@@ -105,9 +105,10 @@ class Locator:
         if self._endpoint.is_cluster and not dialect.knows_cluster:
             logger.warning(
                 "%s is the endpoint of a cluster, but its server names no members of one to user %r: there is no "
-                "failover. On a Multi-AZ DB cluster: CREATE EXTENSION rds_tools, and grant USAGE on its schema",
+                "failover. %s",
                 self._address,
                 self._settings.user,
+                dialect.no_cluster_hint,
             )
         return dialect
 

@@ -50,6 +50,8 @@ class Dialect:
     members_sql: str | None = None
     turns_users_away: bool = False
     """Whether a server that is about to restart refuses users who may log in a moment later."""
+    no_cluster_hint: str = ""
+    """What to do where this is the server of a cluster's endpoint and the dialect knows no cluster."""
 
     @property
     def knows_cluster(self) -> bool:

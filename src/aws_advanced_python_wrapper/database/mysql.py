@@ -13,9 +13,11 @@ from aws_advanced_python_wrapper.database.dialect import Dialect
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.database.dialect import Ask
 
-MYSQL = Dialect(code="mysql")
+_HINT = "On a Multi-AZ DB cluster: GRANT SELECT ON mysql.rds_topology"
 
-RDS_MYSQL = Dialect(code="rds-mysql")
+MYSQL = Dialect(code="mysql", no_cluster_hint=_HINT)
+
+RDS_MYSQL = Dialect(code="rds-mysql", no_cluster_hint=_HINT)
 
 # A host's rows about others are news, possibly old: members that have not reported for 300 s when the latest one has
 # are left out, but for the writer and those without a time. The times are compared with one another, since the session

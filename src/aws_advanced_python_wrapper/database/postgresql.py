@@ -14,9 +14,11 @@ from aws_advanced_python_wrapper.version import __version__
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.database.dialect import Ask
 
-PG = Dialect(code="pg")
+_HINT = "On a Multi-AZ DB cluster: CREATE EXTENSION rds_tools, and grant USAGE on its schema"
 
-RDS_PG = Dialect(code="rds-pg")
+PG = Dialect(code="pg", no_cluster_hint=_HINT)
+
+RDS_PG = Dialect(code="rds-pg", no_cluster_hint=_HINT)
 
 # A host's rows about others are news, possibly old: members that have not reported for 300 s are left out, but for the
 # writer and those without a time.
