@@ -86,6 +86,10 @@ class Node(ABC):
         """Give the server its part; one that follows and is to write is promoted."""
 
     @abstractmethod
+    async def settle(self, timeout: float) -> None:
+        """Wait until a running server has taken up its part."""
+
+    @abstractmethod
     def show(self, topology: str) -> None:
         """Let the server's clients see this table of the cluster, in JSON, from now on, if it has data."""
 

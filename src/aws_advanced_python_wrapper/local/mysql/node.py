@@ -63,6 +63,11 @@ class MysqlNode(Node):
         if self._ready:
             self._go_to_work()
 
+    async def settle(self, timeout: float) -> None:
+        """See `Node`."""
+        if not await until(lambda: self._done == self._duty or not self.alive, timeout):
+            raise LocalClusterError(f"{self.name} did not take up its part in {timeout:g} s: {self._trouble}")
+
     def show(self, topology: str) -> None:
         """See `Node`."""
         if (folder := self.directory / "files").is_dir():
@@ -84,8 +89,7 @@ class MysqlNode(Node):
         await super().wait_ready(timeout)
         self._ready = True
         self._go_to_work()
-        if not await until(lambda: self._done == self._duty, timeout):
-            raise LocalClusterError(f"{self.name} did not take up its part in {timeout:g} s: {self._trouble}")
+        await self.settle(timeout)
         await self._let_password_be_known()
 
     async def rebuild(self, writer: Self, part: Part, timeout: float) -> None:
@@ -167,15 +171,25 @@ class MysqlNode(Node):
         while self._done != self._duty and self.alive:
             duty = self._duty
             try:
-                if duty.source is None:
-                    await self._replication.write(confirmed=duty.confirming)
-                else:
-                    await self._replication.follow(duty.source, confirms=duty.confirming)
+                if await self._do(duty):
+                    self._done, self._trouble = duty, ""
+                    continue
             except NoAnswerError as error:
                 self._trouble = str(error)
-                await asyncio.sleep(_TICK)
-            else:
-                self._done, self._trouble = duty, ""
+            await asyncio.sleep(_TICK)
+
+    async def _do(self, duty: Duty) -> bool:
+        """Tell whether the duty could be done by now."""
+        if duty.source is not None:
+            await self._replication.follow(duty.source, confirms=duty.confirming)
+            return True
+        # A standby never confirms what it received before its word counted: to begin waiting for it before it is there
+        # would be to wait for ever. A server that does not write yet has sent nobody anything.
+        writes = self._done is not None and self._done.source is None
+        if writes and duty.confirming and not await self._replication.confirming():
+            return False
+        await self._replication.write(confirmed=duty.confirming)
+        return True
 
     def _leave(self) -> None:
         """Have nothing to do with the server any more, until it is ready again."""

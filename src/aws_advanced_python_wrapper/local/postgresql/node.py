@@ -75,6 +75,9 @@ class PostgresqlNode(Node):
             self._write_file(self.directory / "promote", "")
             self._signal(signal.SIGUSR1)
 
+    async def settle(self, timeout: float) -> None:
+        """See `Node`. Its processes read their files as soon as they are told, so there is nothing to wait for."""
+
     def show(self, topology: str) -> None:
         """See `Node`."""
         if (self.directory / "PG_VERSION").exists():

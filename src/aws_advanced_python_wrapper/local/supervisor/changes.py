@@ -43,7 +43,7 @@ async def _enter(cluster: ClusterController, member: Member) -> None:
     cluster.records.set_instance(member.name, member.node.site.address)
     await member.proxy.start()
     if not member.is_writer:
-        cluster.count_on(member, counted=True)
+        await replication.rely_on(cluster, member)
 
 
 def pause(cluster: ClusterController, member: Member) -> None:
@@ -116,7 +116,10 @@ async def _bring_up(cluster: ClusterController, member: Member) -> None:
         member.state = "running"
         cluster.tables.back(member.name)
         member.open()
-    elif await replication.streams(cluster, member) or not cluster.writer.node.alive:
+    elif not cluster.writer.node.alive:
+        replication.joined(cluster, member)  # to be seen, but not to be promoted: who knows what it lacks
+    elif await replication.streams(cluster, member):
+        await replication.rely_on(cluster, member)
         replication.joined(cluster, member)
     else:
         await replication.rebuild(cluster, member)

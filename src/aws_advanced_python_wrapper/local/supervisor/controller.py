@@ -57,7 +57,12 @@ class ClusterController:
 
     @property
     def standbys(self) -> list[Member]:
-        """The readers in order, ready to be promoted."""
+        """The readers in order that are ready to be promoted."""
+        return [member for member in self.readers if member.fit]
+
+    @property
+    def readers(self) -> list[Member]:
+        """The readers in order that run."""
         return [member for member in self.members if not member.is_writer and member.state == "running"]
 
     def member(self, name: str) -> Member:
@@ -96,6 +101,7 @@ class ClusterController:
 
     def count_on(self, member: Member, *, counted: bool) -> None:
         """Say whether the writer may take this standby's word that a commit is safe."""
+        member.fit = member.fit and counted
         before = set(self.synchronous)
         (self.synchronous.add if counted else self.synchronous.discard)(member.name)
         if self.synchronous != before:

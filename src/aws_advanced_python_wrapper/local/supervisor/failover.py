@@ -53,7 +53,7 @@ async def candidates_are_back(cluster: ClusterController, to: str | None) -> Non
     """Wait for those that are on their way back from the failover before, if it takes them to fail over."""
     awaited = [cluster.member(to)] if to else [m for m in cluster.members if not m.is_writer]
     if cluster.writer.state == "running" and not any(m in cluster.standbys for m in awaited):
-        await replication.settled(cluster, (m for m in awaited if m.state == "rebuilding"))
+        await replication.settled(cluster, awaited)
 
 
 def wanted(cluster: ClusterController, to: str | None) -> Member | None:
@@ -65,6 +65,8 @@ def wanted(cluster: ClusterController, to: str | None) -> Member | None:
         raise LocalClusterError(f"{target.name} is the writer already: name a reader")
     if target.state != "running":
         raise LocalClusterError(f"{target.name} cannot be promoted, it is {target.state}: wait, or resume or start it")
+    if not target.fit:
+        raise LocalClusterError(f"{target.name} cannot be promoted, it may lack what the writer has: start the writer")
     return target
 
 
@@ -109,24 +111,25 @@ async def promote(cluster: ClusterController, new: Member) -> None:
     for member in cluster.members:
         if member is not new and member.state in ("running", "paused"):
             cluster.configure(member)
-    began = time.monotonic()
-    await until(lambda: _stands(cluster, new, time.monotonic() - began), tick=_TICK)
+    if not await until(lambda: _writes(new), _PROMOTION_TIMEOUT, _TICK):
+        raise LocalClusterError(f"{new.name} was not promoted in {_PROMOTION_TIMEOUT:g} s:\n{new.node.log_tail()}")
+    if not await until(lambda: _is_followed(cluster, new), replication.STREAM_TIMEOUT, _TICK):
+        for member in cluster.standbys:  # nobody can follow: do not make commits wait for them
+            cluster.count_on(member, counted=False)
     await new.node.write()
 
 
-async def _stands(cluster: ClusterController, new: Member, seconds: float) -> bool:
-    if seconds > _PROMOTION_TIMEOUT:
-        raise LocalClusterError(f"{new.name} was not promoted in {seconds:.0f} s:\n{new.node.log_tail()}")
-    standing = await new.node.standing()
-    if standing.writes and not standing.followers and seconds > replication.STREAM_TIMEOUT:
-        for member in cluster.standbys:  # nobody can follow: do not make commits wait for them
-            cluster.count_on(member, counted=False)
-    return standing.writes and bool(standing.followers or not cluster.synchronous)
+async def _writes(new: Member) -> bool:
+    return (await new.node.standing()).writes
+
+
+async def _is_followed(cluster: ClusterController, new: Member) -> bool:
+    return not cluster.synchronous or (await new.node.standing()).followers > 0
 
 
 def _follow_up(cluster: ClusterController) -> None:
     """Bring everybody else behind the new writer, in the background."""
-    for member in cluster.standbys:
+    for member in cluster.readers:
         replication.check_in_background(cluster, member)
     for member in [m for m in cluster.members if m.state == "rebuilding"]:
         replication.rebuild_in_background(cluster, member)

@@ -25,6 +25,7 @@ class Member:
         self.proxy = proxy
         self.role: Role = role
         self.state: State = "starting"
+        self.fit = False  # to be promoted: it has all that was ever confirmed
         self.background: asyncio.Task[None] | None = None
         self.session = str(uuid.uuid4())
         self.resource_id = "db-" + uuid.uuid4().hex[:26].upper()

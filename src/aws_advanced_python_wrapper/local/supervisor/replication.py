@@ -69,14 +69,30 @@ async def rebuild(cluster: ClusterController, member: Member) -> None:
     cluster.write_table(member)
     if not await streams(cluster, member, cluster.settings.start_timeout):
         raise LocalClusterError(f"{member.name} does not follow the writer:\n{member.node.log_tail()}")
+    await rely_on(cluster, member)
     joined(cluster, member)
 
 
+async def rely_on(cluster: ClusterController, member: Member) -> None:
+    """Count on a standby that is in step, and hold it fit to be promoted.
+
+    The first one is fit once nothing is confirmed without it. Any other is fit before its word counts: what it alone
+    has must not be left behind.
+    """
+    if cluster.synchronous:
+        member.fit = True
+        cluster.count_on(member, counted=True)
+        return
+    cluster.count_on(member, counted=True)
+    timeout = cluster.settings.start_timeout
+    await asyncio.gather(cluster.writer.node.settle(timeout), member.node.settle(timeout))
+    member.fit = True
+
+
 def joined(cluster: ClusterController, member: Member) -> None:
-    """A standby is in step again: count on it and let clients in."""
+    """Let the clients of a standby in."""
     member.state = "running"
     member.session = str(uuid.uuid4())
-    cluster.count_on(member, counted=True)
     cluster.tables.back(member.name)
     cluster.publish()
     member.open()
@@ -104,6 +120,7 @@ async def _return(cluster: ClusterController, member: Member) -> None:
         member.node.start()
         await member.node.wait_ready(cluster.settings.start_timeout)
         if await streams(cluster, member):
+            await rely_on(cluster, member)
             joined(cluster, member)
             return
     await _rebuild(cluster, member)
@@ -116,7 +133,7 @@ def check_in_background(cluster: ClusterController, member: Member) -> None:
 
 async def _check(cluster: ClusterController, member: Member) -> None:
     if await streams(cluster, member):
-        cluster.count_on(member, counted=True)
+        await rely_on(cluster, member)
     elif member.state == "running":
         cluster.record("cannot follow", member)
         await _rebuild(cluster, member)
@@ -160,3 +177,5 @@ async def halt(cluster: ClusterController) -> None:
     """Stop everything that goes on in the background."""
     for member in cluster.members:
         await cancel_background(member)
+        if member.state != "running":
+            cluster.count_on(member, counted=False)

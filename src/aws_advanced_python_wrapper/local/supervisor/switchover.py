@@ -32,7 +32,7 @@ async def switch_over(cluster: ClusterController, to: str | None) -> Failover:
     await _hand_over(cluster, old, target or await replication.most_advanced(standbys))
     result = failover.finished(cluster, old, "switchover", began)
     cluster.publish()
-    for member in cluster.standbys:
+    for member in cluster.readers:
         replication.check_in_background(cluster, member)
     replication.return_in_background(cluster, old)
     return result
