@@ -6,6 +6,7 @@ The number is what all drivers agree on: the same failure comes as another class
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
@@ -35,9 +36,9 @@ _SERVER = frozenset(
 # It has as many clients as it takes, of this user's or at all.
 _BUSY = frozenset({1040, 1203, 1226})
 
-# Beside those with SQLSTATE 28000: this machine, this way of logging in or an unencrypted connection is not allowed;
-# the account is locked, or its password has expired.
-_LOGIN = frozenset({1045, 1130, 1251, 1698, 1862, 3118, 3159, 3955})
+# Beside those with SQLSTATE 28000: this machine, this way of logging in or an unencrypted connection is not allowed,
+# or the client does not know the way; the account is locked, or its password has expired.
+_LOGIN = frozenset({1045, 1130, 1251, 1698, 1862, 2059, 2061, 3118, 3159, 3955})
 _LOGIN_STATE = "28"
 _WRONG_PASSWORD = frozenset({1045, 1698})
 
@@ -52,13 +53,15 @@ _TIMEOUTS = frozenset({"ConnectionTimeoutError", "ReadTimeoutError", "WriteTimeo
 _NOT_AVAILABLE = re.compile(r"connection (?:to mysql is )?not available", re.IGNORECASE)
 _NOT_CONNECTED = re.compile("not connected|already closed|cancelled during execution|packet sequence", re.IGNORECASE)
 
+# What pure Python calls a connection that is fine, but has rows that nobody has read.
+_UNREAD = "Unread result"
+
 # OpenSSL's words, which are not translated: no certificate or version of TLS becomes right by trying again.
 _TLS_FOR_GOOD = re.compile(
-    "certificate|verify|private key|hostname|ip address mismatch|CA_MD|unsupported protocol|protocol version|"
-    "wrong version|no protocols|cipher|SSL_CTX|required",
+    "certificate|verify|private key|protocol version|unsupported protocol|wrong version|no protocols|cipher|SSL_CTX",
     re.IGNORECASE,
 )
-_TLS = re.compile("SSL|TLS", re.IGNORECASE)
+_TLS_ERROR = 2026
 
 
 def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind:
@@ -78,7 +81,7 @@ def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind
         return ErrorKind.NETWORK
     number = _number(error)
     if number is None:
-        return _by_text(str(error), connection_lost=connection_lost)
+        return _by_text(error, connection_lost=connection_lost)
     if "ProgrammingError" in names and number in _CLIENT and not connection_lost:
         return ErrorKind.OTHER  # a cursor that was closed
     return _by_number(number, error, connection_lost=connection_lost)
@@ -103,7 +106,10 @@ def _by_number(number: int, error: BaseException, *, connection_lost: bool) -> E
     return ErrorKind.NETWORK if number in _BUSY | _CLIENT_IF_LOST else ErrorKind.OTHER
 
 
-def _by_text(text: str, *, connection_lost: bool) -> ErrorKind:
+def _by_text(error: BaseException, *, connection_lost: bool) -> ErrorKind:
+    text = str(error)
+    if any(_UNREAD in str(link) for link in _chain(error)):
+        return ErrorKind.OTHER
     if _NOT_AVAILABLE.search(text) or (connection_lost and _NOT_CONNECTED.search(text)):
         return ErrorKind.NETWORK
     return ErrorKind.OTHER
@@ -116,8 +122,9 @@ def _number(error: BaseException) -> int | None:
 
 
 def _is_tls_for_good(error: BaseException) -> bool:
-    texts = [str(link) for link in _chain(error)]
-    return any(_TLS.search(text) and _TLS_FOR_GOOD.search(text) for text in texts)
+    # Other texts name hosts, which may be called anything.
+    told = [link for link in _chain(error) if isinstance(link, ssl.SSLError) or _number(link) == _TLS_ERROR]
+    return any(_TLS_FOR_GOOD.search(str(link)) for link in told)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
