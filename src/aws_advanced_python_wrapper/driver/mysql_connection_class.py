@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # From this version on, the C extension lets other threads run in all its calls.
 _SHARES = VERSION[:2] >= (9, 4)
 
-_OPENED, _FLAGS = "_when_opened", "_server_flags"
+_OPENED, _FLAGS, _CONNECTION = "_when_opened", "_server_flags", "_connection_itself"
 
 
 def follow(connection: Any, opened: Callable[[Any], None]) -> None:
@@ -49,12 +49,27 @@ def sharing_from_the_start(connect: Any, arguments: Mapping[str, Any]) -> tuple[
 
 
 class Followed(RememberingConnection):
-    """Tells when a connection has opened again."""
+    """Tells when it has opened again."""
 
     def _open_connection(self) -> None:
         super()._open_connection()
         if (opened := vars(self).get(_OPENED)) is not None:
             opened(self)
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """Make a cursor that knows its connection even when it is closed."""
+        cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
+        vars(cursor)[_CONNECTION] = self
+        return cursor
+
+
+def connection_of(cursor: Any) -> Any:
+    """Return the connection of a cursor; None for one that the driver has made for itself, and that is closed."""
+    found = vars(cursor).get(_CONNECTION)
+    if found is None:
+        drivers = getattr(cursor, "_connection", None) or getattr(cursor, "_cnx", None)  # a weak reference
+        found = drivers and drivers.get_self()
+    return found
 
 
 class Flagged:

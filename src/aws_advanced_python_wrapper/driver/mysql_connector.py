@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
 from mysql.connector.abstracts import MySQLCursorAbstract
 from mysql.connector.cursor import MySQLCursorBuffered
-from mysql.connector.errors import get_mysql_exception
 from mysql.connector.pooling import PooledMySQLConnection
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver import mysql_client_library, mysql_connector_arguments
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connection_class import follow, sharing_from_the_start
+from aws_advanced_python_wrapper.driver.mysql_connection_class import connection_of, follow, sharing_from_the_start
 from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     end_those,
     idle,
@@ -27,8 +26,15 @@ from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     note_lent,
     put_another,
 )
+from aws_advanced_python_wrapper.driver.mysql_connector_query import (
+    ExtensionsNote,
+    NotConnected,
+    Note,
+    ask,
+    ask_extension,
+    is_extensions,
+)
 from aws_advanced_python_wrapper.driver.mysql_connector_session import BlockingConnectorSession
-from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION
 from aws_advanced_python_wrapper.errors import UnsupportedOperationError
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.properties import Settings
 
 _FAREWELL = 5.0  # s; how long closing a connection may take
+
+_NO_NUMBER = -1
 
 _COMMANDS = (
     *("change_user", "debug", "init_db", "ping", "process_info", "process_kill", "query", "quit", "refresh"),
@@ -130,7 +138,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     def socket_number(self, wire: Any) -> int:
         """Ask the object."""
-        if _is_extensions(wire):
+        if is_extensions(wire):
             return mysql_client_library.socket_number(wire)
         number = wire.sock.fileno() if wire.sock else -1
         if number < 0:
@@ -142,8 +150,8 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         connection = itself(raw)
         if connection.unread_result:  # the driver would lose them
             raise mysql.connector.InternalError("Unread result found")
-        ask = _ask_extension if _is_extensions(self.wire(raw)) else _ask
-        rows: Rows = await io.call(ask, connection, sql)
+        function = ask_extension if is_extensions(self.wire(raw)) else ask
+        rows: Rows = await io.call(function, connection, sql)
         return rows
 
     async def leave(self, io: DriverIo, raw: RawConnection) -> None:
@@ -176,15 +184,15 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         """Return an object that reads the driver's own note of the server's flags."""
         wire = self.wire(raw)
         if wire is None:
-            return _NotConnected()
-        return _ExtensionsNote(itself(raw)) if _is_extensions(wire) else _Note(itself(raw))
+            return NotConnected()
+        return ExtensionsNote(itself(raw)) if is_extensions(wire) else Note(itself(raw))
 
     def is_between_statements(self, raw: RawConnection) -> bool:
         """Rows, and results after them, may be on their way."""
         connection = itself(raw)
         if connection is None:
             return True
-        more = connection.more_results if _is_extensions(self.wire(raw)) else connection.have_next_result
+        more = connection.more_results if is_extensions(self.wire(raw)) else connection.have_next_result
         return not (connection.unread_result or more)
 
     def closed_twin(self, raw: RawConnection) -> RawConnection:
@@ -197,11 +205,8 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         return twin
 
     def connection_of(self, owner: Any) -> RawConnection:
-        """A cursor has a weak reference to its connection, under another name in some versions."""
-        if isinstance(owner, MySQLCursorAbstract):
-            found = getattr(owner, "_connection", None) or getattr(owner, "_cnx", None)
-            owner = found and found.get_self()
-        return lent_as(owner)
+        """Return what the program's connection has."""
+        return lent_as(connection_of(owner) if isinstance(owner, MySQLCursorAbstract) else owner)
 
     def rows_are_local(self, raw: RawCursor) -> bool:
         """Buffered cursors read all rows when they execute."""
@@ -211,67 +216,19 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         """Tell by the driver's class of all cursors."""
         return isinstance(value, MySQLCursorAbstract)
 
+    def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
+        """Pure Python takes a connection with rows on their way for one that is not available."""
+        kind = super().classify(error, raw)
+        if kind is not ErrorKind.NETWORK or raw is None or getattr(error, "errno", None) != _NO_NUMBER:
+            return kind
+        return kind if self.is_closed(raw) or self.is_between_statements(raw) else ErrorKind.OTHER
+
     def cancel(self, raw: RawConnection) -> None:
         """Refuse: the driver has no way of its own."""
         del raw
         raise self.error(
             UnsupportedOperationError, "MySQL Connector/Python cannot cancel: run KILL QUERY on another connection."
         )
-
-
-class _NotConnected:
-    """No transaction is open without a connection."""
-
-    transaction_status = 0
-
-
-class _Note:
-    """What pure Python notes after each answer."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    transaction_status = property(attrgetter("_connection._in_transaction"))
-
-
-class _ExtensionsNote:
-    """What the client library notes after each answer; after a loss it is 0."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    @property
-    def transaction_status(self) -> int:
-        """1 in a transaction, else 0."""
-        flags: int = self._connection._cmysql.st_server_status()  # noqa: SLF001 - `in_transaction` takes much longer
-        return flags & IN_TRANSACTION
-
-
-def _is_extensions(wire: Any) -> bool:
-    return hasattr(wire, "st_server_status")
-
-
-def _ask_extension(connection: Any, sql: str) -> Rows:
-    asked, rows = connection._cmysql, []  # noqa: SLF001 - a cursor would take longer, and warn as the program wants it
-    try:
-        asked.query(sql.encode(), raw=True, buffered=True, raw_as_string=True)
-        while asked.have_result_set and (row := asked.fetch_row()) is not None:
-            rows.append(row)
-        asked.free_result()
-    except mysql_client_library.ERRORS as error:
-        raise get_mysql_exception(error.errno, msg=error.msg, sqlstate=error.sqlstate) from error
-    return rows
-
-
-def _ask(connection: Any, sql: str) -> Rows:
-    if "columns" not in connection.cmd_query(sql):
-        return []
-    rows = connection.get_rows(raw=True)[0]
-    return [tuple(None if value is None else bytes(value).decode() for value in row) for row in rows]
 
 
 def _second_line(settings: Settings) -> dict[str, int]:

@@ -24,6 +24,9 @@ UNREACHABLE = frozenset(
 )
 """What the operating system says of a host that cannot be reached."""
 
+# Errors and ends of both ways are told in any case, the end of one way on Linux only.
+_ENDED = getattr(select, "POLLRDHUP", 0)
+
 
 class HasSocket(Protocol):
     """A libpq connection, for example."""
@@ -60,7 +63,11 @@ def is_readable(descriptor: int) -> bool:
 
 
 def has_ended(connected: socket.socket) -> bool:
-    """Tell whether the other end, or this process, has closed a socket, and everything that had arrived was read."""
+    """Tell whether the other end, or this process, has closed a socket, whatever there is still to be read."""
+    poll = select.poll()
+    poll.register(connected, _ENDED)
+    if poll.poll(0):
+        return True
     try:
         return not connected.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
