@@ -99,9 +99,9 @@ class Counting(MySQLConverter):
 
 
 def converters(connection: Any) -> Any:
-    found = [connection.converter_class]
+    found = [getattr(connection, "converter_class", None)]
     connection.set_converter_class(Counting)
-    return [*found, rows(connection, "SELECT 'abc', NULL"), connection.converter_class is Counting]
+    return [*found, rows(connection, "SELECT 'abc', NULL"), seen(lambda: connection.converter_class is Counting)]
 
 
 def reading_what_nobody_reads(connection: Any) -> Any:

@@ -68,7 +68,7 @@ def parameters(connection: Any) -> Any:
     found = []
     for values in ((1, "a'b\\", None), (dt.date(2020, 1, 2), Decimal("1.10"), b"\x00\xff")):
         cursor.execute("SELECT %s, %s, %s", values)
-        found += [cursor.fetchall(), cursor.statement]
+        found += [cursor.fetchall(), seen(lambda: cursor.statement)]
     cursor.execute("SELECT %(x)s", {"x": 7})
     return [*found, cursor.fetchall(), seen(lambda: cursor.execute("SELECT %s", (1, 2)))]
 
