@@ -128,7 +128,7 @@ def test_an_option_file_names_the_host(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["failover", "dns_srv"])
 def test_the_connectors_own_choice_among_hosts_is_refused(name: str) -> None:
     with pytest.raises(AwsWrapperError, match=f"Parameter {name}"):
-        arguments(connector(), "host=db", **{name: True})
+        arguments(connector(), f"host=db {name}=true")
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

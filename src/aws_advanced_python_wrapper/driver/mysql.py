@@ -21,6 +21,7 @@ from aws_advanced_python_wrapper.driver.sockets import (
     last_heard,
     unplug,
 )
+from aws_advanced_python_wrapper.errors import UnsupportedOperationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,6 +162,13 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
             raise OSError("the connection is closed")
         with noted.duplicate() as duplicate:
             yield duplicate
+
+    def cancel(self, raw: RawConnection) -> None:
+        """Refuse: none of the drivers has a way of its own."""
+        del raw
+        raise self.error(
+            UnsupportedOperationError, f"{self.code} cannot cancel a statement: run KILL QUERY on another connection."
+        )
 
     def was_in_transaction(self, raw: RawConnection, status: int) -> bool:
         """Read the server's flag."""

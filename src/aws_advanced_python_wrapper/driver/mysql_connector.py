@@ -35,7 +35,6 @@ from aws_advanced_python_wrapper.driver.mysql_connector_query import (
     is_extensions,
 )
 from aws_advanced_python_wrapper.driver.mysql_connector_session import BlockingConnectorSession
-from aws_advanced_python_wrapper.errors import UnsupportedOperationError
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
@@ -222,13 +221,6 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         if kind is not ErrorKind.NETWORK or raw is None or getattr(error, "errno", None) != _NO_NUMBER:
             return kind
         return kind if self.is_closed(raw) or self.is_between_statements(raw) else ErrorKind.OTHER
-
-    def cancel(self, raw: RawConnection) -> None:
-        """Refuse: the driver has no way of its own."""
-        del raw
-        raise self.error(
-            UnsupportedOperationError, "MySQL Connector/Python cannot cancel: run KILL QUERY on another connection."
-        )
 
 
 def _second_line(settings: Settings) -> dict[str, int]:
