@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper import release_resources
-from cluster.parity.sides import SIDES, VERSION, WELL, Scenario, observed
+from cluster.parity.noting import SIDES, WELL
+from cluster.parity.sides import VERSION, Scenario, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,7 +58,7 @@ def test_a_program_sees_the_same_on_a_cluster(
 
 
 def assert_same(cluster: LocalCluster, scenario: Scenario, sides: Iterable[str], *, asynchronous: bool) -> None:
-    bare, *ours = (observed(name, cluster.conninfo(), scenario, asynchronous=asynchronous) for name in sides)
+    bare, *ours = (Side(name, cluster.conninfo(), asynchronous=asynchronous).play(scenario) for name in sides)
     if NEWEST:
         assert len(bare) > 1, "the scenario noted nothing"
         assert bare[-1] == (WELL,)
