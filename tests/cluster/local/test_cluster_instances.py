@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.local import Instance, LocalCluster, LocalClusterError
 from aws_advanced_python_wrapper.local.names.hosts_file import read
+from cluster.local.plainly import connected, each_engine, rows, rows_of
+from cluster.support import execute, value
+
+if TYPE_CHECKING:
+    from cluster.drivers import Driver
 
 Eventually = Callable[..., Any]
+pytestmark = each_engine
+
+PID_FILE = {
+    "postgresql": "SELECT setting || '/postmaster.pid' FROM pg_settings WHERE name = 'data_directory'",
+    "mysql": "SELECT @@pid_file",
+}
+
+MEMBERS = {
+    "postgresql": "SELECT server_id FROM aurora_replica_status()",
+    "mysql": "SELECT server_id FROM information_schema.replica_host_status",
+}
 
 
-def answers(cluster: LocalCluster, instance: Instance) -> bool:
+def answers(driver: Driver, cluster: LocalCluster, instance: Instance) -> bool:
     try:
-        psycopg.connect(cluster.conninfo(instance.host), connect_timeout=2).close()
-    except psycopg.OperationalError:
+        rows(driver, cluster, "SELECT 1", instance.host, timeout=2)
+    except driver.module.Error:
         return False
     return True
 
 
-def write(cluster: LocalCluster) -> None:
-    with psycopg.connect(cluster.conninfo(cluster.writer.host), connect_timeout=5, autocommit=True) as connection:
-        connection.execute("SET statement_timeout = '10s'")
-        connection.execute("CREATE TABLE IF NOT EXISTS written (n int)")
-        connection.execute("INSERT INTO written VALUES (1)")
+def write(driver: Driver, cluster: LocalCluster) -> None:
+    with connected(driver, cluster, cluster.writer.host) as connection:
+        execute(connection, "CREATE TABLE IF NOT EXISTS written (n int)")
+        execute(connection, "INSERT INTO written VALUES (1)")
 
 
-def test_a_paused_reader_hangs_and_holds_nobody_up(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_a_paused_reader_hangs_and_holds_nobody_up(cluster: LocalCluster, driver: Driver) -> None:
     reader = cluster.readers[0]
     cluster.pause(reader)
     assert cluster.instance(reader.name).state == "paused"
@@ -40,84 +57,78 @@ def test_a_paused_reader_hangs_and_holds_nobody_up(healthy_aurora_postgresql: Lo
         hanging.sendall(b"\0\0\0\x08\x04\xd2\x16\x2f")
         with pytest.raises(TimeoutError):
             hanging.recv(1)
-    write(cluster)
+    write(driver, cluster)
     with pytest.raises(LocalClusterError, match="cannot be paused, it is paused"):
         cluster.pause(reader)
     cluster.resume(reader)
-    assert answers(cluster, reader)
+    assert answers(driver, cluster, reader)
 
 
-def test_commits_do_not_wait_for_readers_that_are_gone(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_commits_do_not_wait_for_readers_that_are_gone(cluster: LocalCluster, driver: Driver) -> None:
     first, second = cluster.readers
     cluster.pause(first)
     cluster.kill(second)
-    write(cluster)
-    assert not answers(cluster, second)
+    write(driver, cluster)
+    assert not answers(driver, cluster, second)
 
 
-def test_a_query_survives_a_pause(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
-    with psycopg.connect(cluster.conninfo(cluster.writer.host), autocommit=True) as connection:
+def test_a_query_survives_a_pause(cluster: LocalCluster, driver: Driver) -> None:
+    with connected(driver, cluster, cluster.writer.host) as connection:
         cluster.pause(cluster.writer)
         cluster.resume(cluster.writer)
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert value(connection, "SELECT 1") == 1
 
 
-def test_a_killed_reader_starts_again(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_a_killed_reader_starts_again(cluster: LocalCluster, driver: Driver) -> None:
     reader = cluster.readers[0]
     cluster.kill(reader)
     assert cluster.instance(reader.name).state == "down"
     with pytest.raises(LocalClusterError, match="cannot be promoted, it is down"):
         cluster.failover(to=reader)
     cluster.start_instance(reader)
-    assert answers(cluster, reader)
+    assert answers(driver, cluster, reader)
 
 
 def test_a_reader_that_slept_through_a_failover_follows_the_new_writer(
-    healthy_aurora_postgresql: LocalCluster,
+    cluster: LocalCluster, driver: Driver, eventually: Eventually
 ) -> None:
-    cluster = healthy_aurora_postgresql
     asleep, target = cluster.readers
     cluster.kill(asleep)
     cluster.failover(to=target, wait="all")
-    write(cluster)
+    with connected(driver, cluster, target.host) as connection:
+        execute(connection, "DROP TABLE IF EXISTS slept")
+        execute(connection, "CREATE TABLE slept (n int)")
     cluster.start_instance(asleep)
-    with cluster.connect_directly(target) as connection:
-        followers = connection.execute("SELECT application_name FROM pg_stat_replication").fetchall()
-    assert (asleep.name,) in followers
+    with connected(driver, cluster, target.host) as connection:
+        execute(connection, "INSERT INTO slept VALUES (1)")
+    eventually(lambda: rows(driver, cluster, "SELECT n FROM slept", asleep.host) == [(1,)])
 
 
-def test_killing_the_writer_promotes_nobody(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_killing_the_writer_promotes_nobody(cluster: LocalCluster) -> None:
     writer = cluster.writer
     cluster.kill(writer)
     assert cluster.writer.name == writer.name
     assert cluster.failover().new_writer != writer.name
 
 
-def test_reboot_keeps_the_roles(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_reboot_keeps_the_roles(cluster: LocalCluster, driver: Driver) -> None:
     for instance in (cluster.writer, cluster.readers[0]):
-        with psycopg.connect(cluster.conninfo(instance.host), autocommit=True) as connection:
+        with connected(driver, cluster, instance.host) as connection:
             cluster.reboot(instance)
-            with pytest.raises(psycopg.OperationalError):
-                connection.execute("SELECT 1")
-        assert answers(cluster, instance)
+            with pytest.raises(driver.module.Error):
+                value(connection, "SELECT 1")
+        assert answers(driver, cluster, instance)
         assert cluster.instance(instance.name).role == instance.role
-    write(cluster)
+    write(driver, cluster)
 
 
-def test_readers_come_and_go(healthy_aurora_postgresql: LocalCluster, eventually: Eventually) -> None:
-    cluster = healthy_aurora_postgresql
+def test_readers_come_and_go(cluster: LocalCluster, driver: Driver, eventually: Eventually) -> None:
     cluster.set_delays(topology_delay=0.1)
     added = cluster.add_reader("reporting")
-    assert answers(cluster, added)
+    assert answers(driver, cluster, added)
 
     def known() -> set[str]:
-        with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
-            return {name for (name,) in connection.execute("SELECT server_id FROM aurora_replica_status()")}
+        return {name for (name,) in rows(driver, cluster, MEMBERS[driver.engine.name], cluster.writer.host)}
 
     eventually(lambda: "reporting" in known())
     with pytest.raises(LocalClusterError, match="already"):
@@ -129,25 +140,16 @@ def test_readers_come_and_go(healthy_aurora_postgresql: LocalCluster, eventually
         cluster.remove_reader(cluster.writer)
 
 
-def test_a_server_that_dies_by_itself_is_noticed(
-    healthy_aurora_postgresql: LocalCluster, eventually: Eventually
-) -> None:
-    cluster = healthy_aurora_postgresql
+def test_a_server_that_dies_by_itself_is_noticed(cluster: LocalCluster, driver: Driver, eventually: Eventually) -> None:
     reader = cluster.readers[0]
-    with cluster.connect_directly(reader) as connection:
-        connection.execute("SET client_min_messages = error")
-        [(data,)] = connection.execute("SHOW data_directory").fetchall()
-    with open(f"{data}/postmaster.pid") as file:  # noqa: PTH123
-        import os
-        import signal
-
-        os.kill(int(file.readline()), signal.SIGQUIT)
+    with closing(cluster.connect_directly(reader)) as connection:
+        [(path,)] = rows_of(connection, PID_FILE[driver.engine.name])
+    os.kill(int(Path(path).read_text().splitlines()[0]), signal.SIGQUIT)
     eventually(lambda: cluster.instance(reader.name).state == "down")
-    write(cluster)
+    write(driver, cluster)
 
 
-def test_the_writer_endpoint_follows_late(healthy_aurora_postgresql: LocalCluster, eventually: Eventually) -> None:
-    cluster = healthy_aurora_postgresql
+def test_the_writer_endpoint_follows_late(cluster: LocalCluster, eventually: Eventually) -> None:
     cluster.set_delays(dns_delay=1.5)
     old, new = cluster.writer, cluster.readers[0]
     result = cluster.failover(to=new)
@@ -157,8 +159,7 @@ def test_the_writer_endpoint_follows_late(healthy_aurora_postgresql: LocalCluste
     assert socket.gethostbyname(cluster.writer_endpoint) == new.address
 
 
-def test_the_reader_endpoint_takes_turns(healthy_aurora_postgresql: LocalCluster, eventually: Eventually) -> None:
-    cluster = healthy_aurora_postgresql
+def test_the_reader_endpoint_takes_turns(cluster: LocalCluster, eventually: Eventually) -> None:
     cluster.set_delays(dns_delay=0.1)
     for reader in cluster.readers:
         eventually(lambda reader=reader: socket.gethostbyname(cluster.reader_endpoint) == reader.address)
@@ -167,8 +168,7 @@ def test_the_reader_endpoint_takes_turns(healthy_aurora_postgresql: LocalCluster
     eventually(lambda: socket.gethostbyname(cluster.reader_endpoint) == cluster.writer.address)
 
 
-def test_custom_endpoints_and_records_that_lie(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_custom_endpoints_and_records_that_lie(cluster: LocalCluster) -> None:
     writer, reader = cluster.writer, cluster.readers[1]
     host = cluster.custom_endpoint("analytics", [reader])
     assert host.startswith("analytics.cluster-custom-")
@@ -181,8 +181,7 @@ def test_custom_endpoints_and_records_that_lie(healthy_aurora_postgresql: LocalC
         cluster.set_dns("nowhere", reader)
 
 
-def test_restore_puts_everything_back(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_restore_puts_everything_back(cluster: LocalCluster, driver: Driver) -> None:
     cluster.set_delays(dns_delay=9, topology_delay=9)
     cluster.failover()
     cluster.add_reader()
@@ -194,14 +193,13 @@ def test_restore_puts_everything_back(healthy_aurora_postgresql: LocalCluster) -
     cluster.set_dns(cluster.reader_endpoint, cluster.writer)
     cluster.restore()
     assert [i.state for i in cluster.instances] == ["running"] * 3
-    assert all(answers(cluster, instance) for instance in cluster.instances)
+    assert all(answers(driver, cluster, instance) for instance in cluster.instances)
     assert socket.gethostbyname(cluster.writer_endpoint) == cluster.writer.address
     assert cluster.writer.proxy.counters().total <= 1
-    write(cluster)
+    write(driver, cluster)
 
 
-def test_what_it_shows(healthy_aurora_postgresql: LocalCluster) -> None:
-    cluster = healthy_aurora_postgresql
+def test_what_it_shows(cluster: LocalCluster) -> None:
     writer = cluster.writer
     assert repr(writer) == f"<Instance {writer.name} writer running {writer.address}:{cluster.port}>"
     assert cluster.password not in repr(cluster) + repr(cluster.settings) + repr(cluster.instances)

@@ -1,0 +1,50 @@
+"""Connections to a local cluster with a driver alone, as the tests of the cluster itself need them."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cluster.engines import POSTGRESQL
+from cluster.support import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
+
+each_engine = pytest.mark.drivers("psycopg", "mysql-c")
+"""The mark of a test that runs with one driver of each engine."""
+
+
+@contextmanager
+def connected(driver: Driver, cluster: LocalCluster, host: str | None = None, **extra: Any) -> Iterator[Any]:
+    """Return a connection in autocommit mode, with ten seconds to be made unless `timeout` says otherwise."""
+    limit = "connect_timeout" if driver.engine is POSTGRESQL else "connection_timeout"
+    extra[limit] = extra.pop("timeout", 10)
+    with closing(
+        driver.connect(**cluster.parameters(host, autocommit=True, **driver.arguments, **extra))
+    ) as connection:
+        yield connection
+
+
+def rows(driver: Driver, cluster: LocalCluster, query: str, host: str | None = None, **extra: Any) -> list[Any]:
+    """Run a query on a connection of its own."""
+    with connected(driver, cluster, host, **extra) as connection:
+        return rows_of(connection, query)
+
+
+def rows_of(connection: Any, query: str) -> list[Any]:
+    """Run a query, or a statement without rows."""
+    cursor = execute(connection, query)
+    found: list[Any] = cursor.fetchall() if cursor.description else []
+    cursor.close()
+    return found
+
+
+def writes(driver: Driver, cluster: LocalCluster, host: str | None = None) -> bool:
+    """Tell whether an instance takes writes, by its own word."""
+    return not rows(driver, cluster, driver.engine.is_reader, host)[0][0]
