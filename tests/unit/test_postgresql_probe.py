@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,9 +21,10 @@ from aws_advanced_python_wrapper.driver.adapter import Peer
 from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
 from aws_advanced_python_wrapper.properties import Settings
+from support.playing_server import Server, hang_up, reset, serving, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 REFUSAL = "SFATAL\0VFATAL\0C53300\0MDésolé, trop de clients\0\0".encode()
 READY = b"R\0\0\0\x08\0\0\0\0" + b"K\0\0\0\x0c\0\0\0\x01\0\0\0\x02" + b"Z\0\0\0\x05I"
@@ -40,52 +41,6 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + (len(body) + 4).to_bytes(4, "big") + body
 
 
-class Server:
-    """Hands each connection to the next script, the last one to all that follow."""
-
-    def __init__(self, *scripts: Callable[[socket.socket], None], listener: socket.socket | None = None) -> None:
-        self.scripts = list(scripts)
-        self.connections = 0
-        self._listener = listener or socket.create_server(("127.0.0.1", 0))
-        self._stack = ExitStack()
-        self.port: Any = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._stack.enter_context(closing(connection))
-            self.connections += 1
-            script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
-            threading.Thread(target=_play, args=(script, connection), daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-        self._stack.close()
-
-
-def _play(script: Callable[[socket.socket], None], connection: socket.socket) -> None:
-    try:
-        script(connection)
-    except OSError:  # the probe has gone
-        return
-
-
-@contextmanager
-def serving(*scripts: Callable[[socket.socket], None], listener: socket.socket | None = None) -> Iterator[Server]:
-    server = Server(*scripts, listener=listener)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
 def probe_of(server: Server, **options: Any) -> PostgresqlProbe:
     settings = {"host": "h", "hostaddr": "127.0.0.1", "user": "u", "gssencmode": "disable", "sslmode": "disable"}
     return PostgresqlProbe(make_conninfo("", port=server.port, **{**settings, **options}))
@@ -95,24 +50,9 @@ def check(probe: PostgresqlProbe, seconds: float = 5) -> bool:
     return run(probe.check(BlockingIo(), Deadline.after(seconds)))
 
 
-def silent(_connection: socket.socket) -> None:
-    """Accept, as the kernel of a frozen server does, and say nothing."""
-
-
 def refuse(connection: socket.socket) -> None:
     connection.recv(1000)
     connection.sendall(message(b"E", REFUSAL))
-    connection.close()
-
-
-def hang_up(connection: socket.socket) -> None:
-    connection.recv(1000)
-    connection.close()
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
-    connection.recv(1000)
     connection.close()
 
 
