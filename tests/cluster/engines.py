@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Engine:
     """Statements that mean the same; those with `{}` need a value filled in.
 
-    `process` is the connection's own process or thread at the server, `end_process` ends another one;
+    `process` is the connection's own process or thread at the server, `end_process` ends another one, `has_process`
+    tells whether it is there;
     `sleep` takes seconds, and `sleepers` counts those that sleep so long now.
     """
 
@@ -18,6 +19,7 @@ class Engine:
     is_reader: str
     process: str
     end_process: str
+    has_process: str
     sleep: str
     sleepers: str
     version: str
@@ -29,6 +31,7 @@ POSTGRESQL = Engine(
     is_reader="SELECT pg_is_in_recovery()",
     process="SELECT pg_backend_pid()",
     end_process="SELECT pg_terminate_backend({}, 20000)",
+    has_process="SELECT count(*) FROM pg_stat_activity WHERE pid = {}",
     sleep="SELECT pg_sleep({})",
     sleepers="SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep({})' AND state = 'active'",
     version="SELECT current_setting('server_version')",
@@ -40,6 +43,7 @@ MYSQL = Engine(
     is_reader="SELECT @@global.read_only",
     process="SELECT CONNECTION_ID()",
     end_process="KILL {}",
+    has_process="SELECT COUNT(*) FROM information_schema.processlist WHERE id = {}",
     sleep="SELECT SLEEP({})",
     sleepers="SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP({})'",
     version="SELECT @@version",

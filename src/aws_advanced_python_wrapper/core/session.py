@@ -262,7 +262,9 @@ class Session(SessionCalls, SessionConnections):
         self.raw = self.current.raw
         self._transaction = self.adapter.transaction_source(self.raw)
         reason = "its connection was closed"
-        unfinished = any(not self.adapter.rows_are_local(cursor.target_cursor) for cursor in self.cursors)
+        unfinished = not self.adapter.is_between_statements(opened.raw) or any(
+            self.adapter.is_open_at_server(cursor.target_cursor) for cursor in self.cursors
+        )
         try:
             if not unfinished:  # a cursor that is open at the server cannot end before its connection
                 self._end_cursors(reason)

@@ -129,7 +129,9 @@ class StaleAsyncCursor(StaleCursor):
         self.refuse()
 
 
-def finish(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Drive a coroutine as far as it goes without waiting."""
+def finish(coroutine: Coroutine[Any, Any, Any] | None) -> None:
+    """Drive a coroutine as far as it goes without waiting; None, of a driver's function that is none, is the end."""
+    if coroutine is None:
+        return
     with contextlib.closing(coroutine), contextlib.suppress(StopIteration):
         coroutine.send(None)

@@ -346,6 +346,10 @@ class DriverAdapter(SessionStateAccess):
     def rows_are_local(self, raw: RawCursor) -> bool:
         """Tell whether fetching from this cursor only hands out rows that are already on the client."""
 
+    def is_open_at_server(self, raw: RawCursor) -> bool:
+        """Tell whether a cursor holds there what nothing but its end, or its connection's, sets free. No I/O."""
+        return not self.rows_are_local(raw)
+
     @abstractmethod
     def is_raw_cursor(self, value: Any) -> bool:
         """Tell whether a value that a driver method returned is one of the driver's cursors."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pymysql.charset import charset_by_name
+
 from aws_advanced_python_wrapper.driver.mysql_notes import SessionNotes
 from aws_advanced_python_wrapper.driver.mysql_session import MysqlSession
 
@@ -26,10 +28,11 @@ class AiomysqlSession(MysqlSession):
 
     async def begin_anew(self, io: Any, connection: Any, charset: str) -> None:
         """Do after the server's reset what the driver does when it connects."""
+        del io
         await connection._execute_command(_RESET_CONNECTION, "")  # noqa: SLF001 - there is no other way
         await connection._read_ok_packet()  # noqa: SLF001
         connection.session_notes = SessionNotes(connection.session_notes.database)
-        await self.set_charset(io, connection, charset)
+        await _set_names(connection, charset)
         if connection.sql_mode is not None:
             await connection.query(f"SET sql_mode={connection.sql_mode}")
         if connection.init_command is not None:
@@ -37,3 +40,10 @@ class AiomysqlSession(MysqlSession):
             await connection.commit()
         if connection.autocommit_mode is not None:
             await connection.autocommit(connection.autocommit_mode)
+
+
+async def _set_names(connection: Any, charset: str) -> None:
+    # In its login, the driver chooses a collation by this table; `set_charset` leaves that to the server.
+    found = charset_by_name(charset)
+    connection._charset, connection._encoding = charset, found.encoding  # noqa: SLF001 - as `set_charset` does
+    await connection.query(f"SET NAMES {charset} COLLATE {found.collation}")

@@ -144,6 +144,11 @@ class MysqlSession(SessionStateAccess):
                 await self.run(io, raw, sql)
         connection.session_notes = snapshot.notes
 
+    def is_open_at_server(self, raw: Any) -> bool:
+        """A session that begins anew has no prepared statements, and rows on their way are told otherwise."""
+        del raw
+        return False
+
     def is_busy(self, raw: Any) -> bool:
         """Rows that nobody has read yet keep a statement open."""
         return bool(self.server_status(raw) & IN_TRANSACTION) or not self.is_between_statements(raw)
