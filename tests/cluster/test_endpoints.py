@@ -5,23 +5,28 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
-from cluster.support import WHO, Background, assert_on_true_writer, pattern, value
+from cluster.drivers import every_driver
+from cluster.support import Background, assert_on_true_writer, execute, instance_of, is_reader, pattern
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local import LocalCluster
     from aws_advanced_python_wrapper.local.instance import Instance
+    from cluster.drivers import Driver
     from cluster.support import Connect
+
+pytestmark = every_driver
 
 
 def fail_over(cluster: LocalCluster, connection: AwsWrapperConnection) -> None:
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
 
 
 def test_the_writer_endpoint_leads_to_the_writer(cluster: LocalCluster, connect: Connect) -> None:
@@ -33,15 +38,15 @@ def test_the_writer_endpoint_leads_to_the_writer(cluster: LocalCluster, connect:
 
 def test_the_reader_endpoint_leads_to_a_reader(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(cluster, cluster.reader_endpoint)
-    assert value(connection, "SELECT pg_is_in_recovery()") is True
+    assert is_reader(connection)
     fail_over(cluster, connection)
-    assert value(connection, "SELECT pg_is_in_recovery()") is True
+    assert is_reader(connection)
 
 
 def test_a_custom_endpoint_leads_to_a_member(cluster: LocalCluster, connect: Connect) -> None:
     member = cluster.readers[1]
     connection = connect(cluster, cluster.custom_endpoint("reports", [member]))
-    assert value(connection, WHO) == member.name
+    assert instance_of(connection) == member.name
     fail_over(cluster, connection)
     assert_on_true_writer(cluster, connection)
 
@@ -50,7 +55,7 @@ def test_a_custom_endpoint_leads_to_a_member(cluster: LocalCluster, connect: Con
 def test_an_instance_endpoint_leads_to_the_instance(cluster: LocalCluster, connect: Connect, role: str) -> None:
     instance = cluster.writer if role == "writer" else cluster.readers[0]
     connection = connect(cluster, instance.host)
-    assert value(connection, WHO) == instance.name
+    assert instance_of(connection) == instance.name
     fail_over(cluster, connection)
     assert_on_true_writer(cluster, connection)
 
@@ -79,13 +84,14 @@ def test_an_ip_address_without_a_pattern_is_refused_with_advice(cluster: LocalCl
 
 
 def test_an_ip_address_without_failover_needs_no_pattern(cluster: LocalCluster, connect: Connect) -> None:
-    assert value(connect(cluster, cluster.writer.address, plugins=""), WHO) == cluster.writer.name
+    assert instance_of(connect(cluster, cluster.writer.address, plugins="")) == cluster.writer.name
 
 
+@pytest.mark.drivers("postgresql")  # the others have no parameter for it
 def test_an_address_beside_the_name_is_where_the_connection_goes(cluster: LocalCluster, connect: Connect) -> None:
     reader: Instance = cluster.readers[0]
     connection = connect(cluster, cluster.writer_endpoint, hostaddr=reader.address)
-    assert value(connection, WHO) == reader.name
+    assert instance_of(connection) == reader.name
     fail_over(cluster, connection)
     assert_on_true_writer(cluster, connection)
 
@@ -125,7 +131,7 @@ def test_two_clusters_in_one_process_never_mix(
             failover.result()
         for connection, own in ((first, cluster), (second, second_cluster)):
             with pytest.raises(FailoverSuccessError):
-                connection.execute("SELECT 1")
+                execute(connection, "SELECT 1")
             assert_on_true_writer(own, connection)
             assert {host.host for host in connection._session.cluster.store.current.hosts} == {  # type: ignore[union-attr]
                 instance.host for instance in own.instances
@@ -139,24 +145,28 @@ def test_the_loss_of_one_cluster_is_nothing_to_the_other(
     before = second.target_connection
     cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        first.execute("SELECT 1")
-    assert value(second, WHO) == second_cluster.writer.name
+        execute(first, "SELECT 1")
+    assert instance_of(second) == second_cluster.writer.name
     assert second.target_connection is before
 
 
-def test_with_tls_verified_in_full_a_connection_fails_over(cluster: LocalCluster, connect: Connect) -> None:
-    connection = connect(cluster, sslmode="verify-full", sslrootcert=cluster.ca_file)
-    assert connection.pgconn.ssl_in_use
+def test_with_tls_verified_in_full_a_connection_fails_over(
+    cluster: LocalCluster, connect: Connect, driver: Driver, tmp_path: Path
+) -> None:
+    connection = connect(cluster, **driver.verified_tls(cluster.ca_file, tmp_path))
+    assert driver.is_encrypted(connection)
     fail_over(cluster, connection)
-    assert connection.pgconn.ssl_in_use
+    assert driver.is_encrypted(connection)
     assert_on_true_writer(cluster, connection)
 
 
-def test_where_tls_is_required_everything_of_the_driver_uses_it(cluster: LocalCluster, connect: Connect) -> None:
+def test_where_tls_is_required_everything_of_the_driver_uses_it(
+    cluster: LocalCluster, connect: Connect, driver: Driver, tmp_path: Path
+) -> None:
     for instance in cluster.instances:
         instance.proxy.require_tls()
-    with pytest.raises(psycopg.OperationalError):
-        connect(cluster, sslmode="disable")
-    connection = connect(cluster, sslmode="verify-full", sslrootcert=str(cluster.ca_file))
+    with pytest.raises(driver.module.Error):
+        connect(cluster, **driver.no_tls)
+    connection = connect(cluster, **driver.verified_tls(cluster.ca_file, tmp_path))
     fail_over(cluster, connection)
     assert_on_true_writer(cluster, connection)
