@@ -47,11 +47,11 @@ class ConnectorSession(MysqlSession):
 
 
 def _tell_unicode(connection: Any) -> None:
-    """Tell converter and C extension how text is wanted, by a property or, up to 9.2, a method."""
+    """Tell converter and C extension how text is wanted, by a property or, up to 9.2, a method; if there is any."""
     wanted = connection._use_unicode  # noqa: SLF001 - under this name in all versions
     if hasattr(connection, "use_unicode"):
         connection.use_unicode = wanted
-    else:
+    elif hasattr(connection, "set_unicode"):
         connection.set_unicode(wanted)
 
 

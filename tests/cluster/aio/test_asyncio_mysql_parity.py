@@ -145,8 +145,8 @@ async def errors(connection: Any, table: str) -> Any:
 @connector
 async def the_end(connection: Any, _: Any) -> Any:
     cursor = await connection.cursor()
-    await connection.close()
-    return await seen(connection.close()), await seen(cursor.execute("SELECT 1"))
+    await seen(connection.close())  # up to 8.4 the connector may fail here, in a loop over its cursors
+    return await seen(cursor.execute("SELECT 1"))
 
 
 async def with_class(connection: Any, *classes: Any) -> Any:
@@ -240,7 +240,7 @@ def table(cluster: LocalCluster) -> Iterator[str]:
 
 
 def both(cluster: LocalCluster, driver: Driver, table: str, scenario: Scenario) -> tuple[Any, Any]:
-    """Return what a scenario sees of the driver itself, be it that this version knows no such thing, and through ours."""
+    """Return what a scenario sees of the driver itself, be it that this version cannot do it, and through ours."""
     settings = {"host": cluster.writer.host, "port": cluster.port, "user": cluster.user, "password": cluster.password}
     database = {"db": cluster.database} if driver.name == "aiomysql" else {"database": cluster.database}
 
