@@ -8,6 +8,13 @@ from aws_advanced_python_wrapper.core.io import run
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.database.detection import DIALECTS, detect, named
 from aws_advanced_python_wrapper.database.dialect import Answer, Ask, Dialect, Identity, Member
+from aws_advanced_python_wrapper.database.mysql import (
+    AURORA_MYSQL,
+    MULTI_AZ_MYSQL,
+    MYSQL,
+    RDS_MYSQL,
+    TOPOLOGY_SQL,
+)
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, MULTI_AZ_PG, PG, RDS_PG, TRAITS_SQL
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
@@ -74,9 +81,51 @@ def test_a_deployment_is_told_by_as_few_queries_as_can_be(
     assert len(asked) == queries
 
 
+COMMUNITY = ("version_comment", "MySQL Community Server - GPL")
+SOURCE = ("version_comment", "Source distribution")
+NAMED, NAMELESS = ("report_host", "10.0.0.1"), ("report_host", "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "has_topology", "expected", "queries"),
+    [
+        ([("aurora_version", "3.08.0"), NAMELESS, SOURCE], False, AURORA_MYSQL, 1),
+        ([("aurora_version", "3.08.0"), NAMED, SOURCE], True, AURORA_MYSQL, 1),
+        ([("Aurora_version", "3.08.0")], False, AURORA_MYSQL, 1),
+        ([NAMED, SOURCE], True, MULTI_AZ_MYSQL, 2),
+        ([NAMED, COMMUNITY], True, MULTI_AZ_MYSQL, 2),
+        ([NAMED, SOURCE], False, RDS_MYSQL, 2),
+        ([NAMELESS, SOURCE], True, RDS_MYSQL, 1),  # with a table for a blue/green deployment
+        ([("version_comment", "source distribution")], False, RDS_MYSQL, 1),
+        ([NAMED, COMMUNITY], False, MYSQL, 2),
+        ([NAMELESS, COMMUNITY], False, MYSQL, 1),
+        ([("report_host", None), ("version_comment", "(Debian)")], False, MYSQL, 1),
+        ([("version_comment", "mariadb.org binary distribution")], False, MYSQL, 1),
+        ([], False, MYSQL, 1),
+    ],
+)
+def test_a_deployment_of_mysql_is_told_by_as_few_queries_as_can_be(
+    variables: list[tuple[str | None, ...]], has_topology: bool, expected: Dialect, queries: int
+) -> None:
+    asked: list[str] = []
+
+    async def ask(sql: str) -> Answer:
+        asked.append(sql)
+        return [("1" if has_topology else "0",)] if sql == TOPOLOGY_SQL else variables
+
+    assert run(detect("mysql", ask)) is expected
+    assert len(asked) == queries
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
+        ("mysql", MYSQL),
+        ("MariaDB", MYSQL),
+        ("rds_mysql", RDS_MYSQL),
+        ("aurora-mysql", AURORA_MYSQL),
+        ("multi-az-mysql", MULTI_AZ_MYSQL),
+        ("rds-multi-az-mysql-cluster", MULTI_AZ_MYSQL),
         ("multi-az-pg", MULTI_AZ_PG),
         ("rds-multi-az-pg-cluster", MULTI_AZ_PG),
         ("RDS_MULTI_AZ_PG_CLUSTER", MULTI_AZ_PG),
