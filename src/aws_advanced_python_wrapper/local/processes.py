@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.users import User
 
 _PR_SET_PDEATHSIG = 1
-_SERVER_PROGRAMS = {"postgres", "initdb", "pg_basebackup", "mysqld", "cp"}
+_SERVER_PROGRAMS = {"postgres", "initdb", "pg_basebackup", "mysqld", "cp", "tar"}
 _LOADER = "ld-linux"  # what the kernel shows of a program that is run through its own loader
 _libc = ctypes.CDLL(None, use_errno=True)
 

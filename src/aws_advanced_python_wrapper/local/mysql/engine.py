@@ -33,7 +33,7 @@ class MysqlEngine(Engine):
         self._installation = installation.prepare(settings.mysql_bin)
         super().__init__(settings, directory, self._installation.version, self._installation.user)
         self._accounts = Accounts.random()
-        self._template = Template(self._installation, self.nodes_directory / "template")
+        self._template = Template(self._installation, self.nodes_directory)
 
     async def create_template(self) -> None:
         """See `Engine`."""

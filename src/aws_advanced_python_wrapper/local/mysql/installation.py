@@ -24,10 +24,11 @@ _NO_SERVER = "no MySQL server here: 'aws-driver-local get-mysql' fetches one, or
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """How to call the server, which `user` can run."""
+    """How to call the server, which `user` can run; another build has another `stamp`."""
 
     command: tuple[str, ...]
     version: str
+    stamp: str
     user: User
 
 
@@ -39,13 +40,15 @@ def prepare(mysql_bin: str | None) -> Installation:
     said = user.ask([*command, "--version"])
     version = re.search(r"Ver (\d+)\.(\d+)\.(\d+)", said)
     if version is None:
-        raise LocalClusterError(f"user {user.name} cannot run the mysqld of {place}: make it executable for all")
+        raise LocalClusterError(
+            f"{place} is no MySQL server that user {user.name} can run: give mysql_bin one, readable for all"
+        )
     number, oldest = ".".join(version.groups()), ".".join(map(str, OLDEST))
     if "MariaDB" in said:
         raise LocalClusterError(f"{place} is MariaDB {number}: give mysql_bin a server of MySQL, {oldest} or newer")
     if tuple(map(int, version.groups())) < OLDEST:
         raise LocalClusterError(f"{place} is MySQL {number}: {oldest} or newer is needed, see mysql_bin")
-    return Installation(tuple(command), number, user)
+    return Installation(tuple(command), number, said.strip(), user)
 
 
 def _found() -> Path:

@@ -42,9 +42,8 @@ class MysqlNode(Node):
     """A server on its private port, which is told its part in SQL; its clients come over its Unix socket."""
 
     def __init__(self, site: Site, template: Template, accounts: Accounts, settings: Settings) -> None:
-        nodes = template.directory.parent
-        super().__init__(site, nodes / site.name, template.installation.user)
-        self.socket = nodes / f"s{site.number}"  # a Unix socket's path must be short
+        super().__init__(site, template.nodes / site.name, template.installation.user)
+        self.socket = template.nodes / f"s{site.number}"  # a Unix socket's path must be short
         self._template = template
         self._accounts = accounts
         self._settings = settings
@@ -154,7 +153,9 @@ class MysqlNode(Node):
         return self.directory / "data"
 
     def _files(self) -> dict[str, Path | str]:
+        first = {} if (self._data / "auto.cnf").exists() else {"init-file": self._template.script}
         return {
+            **first,
             "datadir": self._data,
             "socket": self.socket,
             "pid-file": self.directory / "pid",
