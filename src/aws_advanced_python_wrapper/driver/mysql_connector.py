@@ -66,7 +66,8 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     code = "mysql-connector-python"
     package = "mysql"
-    setters = getters = frozenset({"autocommit", "database", "sql_mode", "time_zone"})
+    getters = frozenset({"autocommit", "database", "sql_mode", "time_zone"})
+    setters = getters | {"isolation_level"}
     connection_calls = frozenset(
         {
             *("connect", "reconnect", "disconnect", "shutdown", "start_transaction", "ping", "is_connected"),
