@@ -14,12 +14,13 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import mysql.connector
 import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.local.command import parser
-from support.pages import PAGES, ROOT, Block, at_local_cluster, blocks, runnable, the_example
+from support.pages import PAGES, ROOT, URL, Block, at_local_cluster, blocks, runnable, the_example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 # What a text may hold, and how it is kept true. Diagrams and tables of contents are Sphinx's.
 LANGUAGES = {"python", "console", "ini", "text", "toml", "mermaid", "{toctree}"}
 
-CONNECTION_STRING = re.compile(r"^(?:host=|postgres(?:ql)?://).*$", re.MULTILINE)
-INLINE_URL = re.compile(r"`(postgres(?:ql)?://[^`…]+)`")
+CONNECTION_STRING = re.compile(rf"^(?:host=|{URL}).*$", re.MULTILINE)
+INLINE_URL = re.compile(rf"`({URL}[^`…]+)`")
 
 
 @pytest.fixture
@@ -41,6 +42,22 @@ def orders(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
         connection.execute("CREATE TABLE IF NOT EXISTS orders (number int PRIMARY KEY)")
         connection.execute("TRUNCATE orders")
     return healthy_aurora_postgresql
+
+
+@pytest.fixture
+def mysql_orders(healthy_aurora_mysql: LocalCluster) -> LocalCluster:
+    """Return a cluster of MySQL servers, with the same table."""
+    conninfo = healthy_aurora_mysql.conninfo()
+    with closing(AwsWrapperConnection.connect(mysql.connector.connect, conninfo, autocommit=True)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE IF NOT EXISTS orders (number int PRIMARY KEY)")
+        cursor.execute("DELETE FROM orders")
+    return healthy_aurora_mysql
+
+
+def cluster_for(text: str, request: pytest.FixtureRequest) -> LocalCluster:
+    cluster: LocalCluster = request.getfixturevalue("mysql_orders" if "mysql" in text else "orders")
+    return cluster
 
 
 def of_language(language: str) -> Callable[[Any], Any]:
@@ -57,11 +74,11 @@ def test_no_fence_is_missed() -> None:
 
 
 @of_language("python")
-def test_a_program_runs(block: Block, orders: LocalCluster, tmp_path: Path) -> None:
+def test_a_program_runs(block: Block, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if block.reason:
         pytest.skip(block.reason)
     program = tmp_path / "test_example.py"
-    program.write_text(runnable(block.text, orders))
+    program.write_text(runnable(block.text, cluster_for(block.text, request)))
     pytest_options = ["-m", "pytest", "-p", "no:cacheprovider"] if "def test_" in block.text else []
     done = subprocess.run(
         [sys.executable, *pytest_options, str(program)], capture_output=True, text=True, cwd=tmp_path, check=False
@@ -100,10 +117,12 @@ def connection_strings() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("place", "written"), connection_strings())
-def test_a_connection_string_connects(place: str, written: str, orders: LocalCluster) -> None:
-    conninfo = at_local_cluster(written, orders)
-    with closing(AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo)) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,), place
+def test_a_connection_string_connects(place: str, written: str, request: pytest.FixtureRequest) -> None:
+    conninfo = at_local_cluster(written, cluster_for(written, request))
+    connect: Any = mysql.connector.connect if "mysql" in written else psycopg.Connection.connect
+    with closing(AwsWrapperConnection.connect(connect, conninfo)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,), place
 
 
 @of_language("ini")

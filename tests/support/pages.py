@@ -28,7 +28,13 @@ _BLOCK = re.compile(
 DOMAIN = "c1x2y3z4abcd.us-east-2.rds.amazonaws.com"
 """Of the imaginary cluster that all pages mean."""
 
-ADDRESS = re.compile(rf'"((?:host=|postgres(?:ql)?://)[^"\n]*{re.escape(DOMAIN)}[^"\n]*)"')
+URL = r"(?:postgres(?:ql)?|mysql)://"
+
+ADDRESS = re.compile(rf'"((?:host=|{URL})[^"\n]*{re.escape(DOMAIN)}[^"\n]*)"')
+
+# The same in parts, as keywords or in a dictionary.
+HOST = re.compile(rf'(?P<name>host=|"host": )"(?P<host>[^"]*{re.escape(DOMAIN)})"')
+PASSWORD = re.compile(r'(?P<name>password=|"password": )"\.\.\."')
 
 
 class Block(NamedTuple):
@@ -58,12 +64,24 @@ def the_example(beginning: str) -> str:
 def at_local_cluster(conninfo: str, cluster: LocalCluster) -> str:
     """Return a connection string with the local cluster's endpoint of the same kind, and its user and database."""
     written = parse(conninfo)
-    endpoint = cluster.reader_endpoint if ".cluster-ro-" in written["host"] else cluster.writer_endpoint
-    return make({**written, **parse(cluster.conninfo(endpoint))})
+    own = {name: value for name, value in written.items() if name not in ("dbname", "database")}
+    return make({**own, **parse(cluster.conninfo(_endpoint(written["host"], cluster)))})
+
+
+def _endpoint(host: str, cluster: LocalCluster) -> str:
+    return cluster.reader_endpoint if ".cluster-ro-" in host else cluster.writer_endpoint
 
 
 def runnable(code: str, cluster: LocalCluster) -> str:
     """Return an example with the local cluster in place of the imaginary one."""
     assert ".rds.amazonaws.com" not in code.replace(DOMAIN, ""), f"a cluster that no test knows: use {DOMAIN}"
     code = ADDRESS.sub(lambda found: repr(at_local_cluster(found[1], cluster)), code)
+    local = parse(cluster.conninfo())
+    separators = {"host=": ", port=", '"host": ': ', "port": '}
+    code = HOST.sub(
+        lambda found: f"{found['name']}{_endpoint(found['host'], cluster)!r}{separators[found['name']]}{local['port']}",
+        code,
+    )
+    code = PASSWORD.sub(lambda found: f"{found['name']}{local['password']!r}", code)
+    code = code.replace('"global-bundle.pem"', repr(str(cluster.ca_file)))
     return code.replace(DOMAIN, cluster.writer_endpoint.partition(".cluster-")[2])
