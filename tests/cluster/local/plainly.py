@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_advanced_python_wrapper.local import LocalClusterError
+from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
 from cluster.engines import POSTGRESQL
 from cluster.support import execute
 
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 
 each_engine = pytest.mark.drivers("psycopg", "mysql-c")
 """The mark of a test that runs with one driver of each engine."""
+
+
+def servers(engine: str) -> dict[str, Any]:
+    """Return the arguments of `LocalCluster` for an engine; skips the test where it has no server."""
+    if engine == POSTGRESQL.name:
+        return {"engine": engine}
+    try:
+        return {"engine": engine, "mysql_bin": have_server(print)}
+    except LocalClusterError as error:
+        pytest.skip(str(error))
 
 
 @contextmanager

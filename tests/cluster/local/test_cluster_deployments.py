@@ -1,119 +1,158 @@
-"""What the local cluster acts as: a Multi-AZ DB cluster, an RDS instance, plain PostgreSQL."""
+"""What the local cluster acts as: a Multi-AZ DB cluster, an RDS instance, the engine as it is."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError
+from cluster.local.plainly import connected, each_engine, rows, servers, writes
+from cluster.support import execute, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_advanced_python_wrapper.local.instance import Instance
+    from cluster.drivers import Driver
 
-TOPOLOGY = "SELECT id, endpoint, port FROM rds_tools.show_topology('tests')"
-OWN_ID = "SELECT rds_tools.dbi_resource_id()"
+TOPOLOGY = {
+    "postgresql": "SELECT id, endpoint, port FROM rds_tools.show_topology('tests')",
+    "mysql": "SELECT id, endpoint, port FROM mysql.rds_topology",
+}
+OWN_ID = {"postgresql": "SELECT rds_tools.dbi_resource_id()", "mysql": "SELECT @@server_id"}
+AURORA = {"postgresql": "SELECT aurora_db_instance_identifier()", "mysql": "SELECT @@aurora_server_id"}
 SOURCE_ID = "SELECT rds_tools.multi_az_db_cluster_source_dbi_resource_id()"
 EXTENSIONS = "SELECT setting FROM pg_settings WHERE name = 'rds.extensions'"
-
-
-def rows(cluster: LocalCluster, sql: str, host: str | None = None, **parameters: Any) -> list[tuple[Any, ...]]:
-    with psycopg.connect(cluster.conninfo(host, **parameters), autocommit=True) as connection:
-        return connection.execute(sql.encode()).fetchall()
+pytestmark = each_engine
 
 
 @pytest.fixture(scope="module")
-def shared_multi_az() -> Iterator[LocalCluster]:
+def multi_az_postgresql() -> Iterator[LocalCluster]:
     with LocalCluster(name="maz", deployment="multi-az") as cluster:
         yield cluster
 
 
-@pytest.fixture
-def multi_az(shared_multi_az: LocalCluster) -> LocalCluster:
-    shared_multi_az.restore()
-    return shared_multi_az
-
-
 @pytest.fixture(scope="module")
-def rds() -> Iterator[LocalCluster]:
-    with LocalCluster(name="alone", deployment="rds") as cluster:
+def multi_az_mysql() -> Iterator[LocalCluster]:
+    with LocalCluster(name="maz-mysql", deployment="multi-az", **servers("mysql")) as cluster:
         yield cluster
 
 
-def test_each_instance_of_a_multi_az_cluster_shows_the_same_topology(multi_az: LocalCluster) -> None:
+@pytest.fixture
+def multi_az(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
+    cluster: LocalCluster = request.getfixturevalue(f"multi_az_{driver.engine.name}")
+    cluster.restore()
+    return cluster
+
+
+@pytest.fixture
+def rds(driver: Driver) -> Iterator[LocalCluster]:
+    with LocalCluster(name="alone", deployment="rds", **servers(driver.engine.name)) as cluster:
+        yield cluster
+
+
+def source_of(driver: Driver, cluster: LocalCluster, instance: Instance) -> object:
+    """Return the id of the writer as an instance tells it: on MySQL only the others do."""
+    if driver.engine.name == "postgresql":
+        return rows(driver, cluster, SOURCE_ID, instance.host)[0][0]
+    with connected(driver, cluster, instance.host) as connection:
+        cursor = execute(connection, "SHOW REPLICA STATUS")
+        columns = [column[0] for column in cursor.description]
+        found = [dict(zip(columns, row, strict=True))["Source_Server_Id"] for row in cursor.fetchall()]
+        return found[0] if found else value(connection, OWN_ID["mysql"])
+
+
+def test_each_instance_of_a_multi_az_cluster_shows_the_same_topology(multi_az: LocalCluster, driver: Driver) -> None:
+    engine = driver.engine.name
     expected = {(instance.host, multi_az.port) for instance in multi_az.instances}
-    ids = {instance.host: rows(multi_az, OWN_ID, instance.host)[0][0] for instance in multi_az.instances}
+    ids = {i.host: rows(driver, multi_az, OWN_ID[engine], i.host)[0][0] for i in multi_az.instances}
     for instance in multi_az.instances:
-        found = rows(multi_az, TOPOLOGY, instance.host)
+        found = rows(driver, multi_az, TOPOLOGY[engine], instance.host)
         assert {(endpoint, port) for _, endpoint, port in found} == expected
         assert {endpoint: own_id for own_id, endpoint, _ in found} == ids
-        assert rows(multi_az, SOURCE_ID, instance.host) == [(ids[multi_az.writer.host],)]
+        assert source_of(driver, multi_az, instance) == ids[multi_az.writer.host]
 
 
-def test_a_multi_az_cluster_is_not_taken_for_aurora(multi_az: LocalCluster) -> None:
-    ((extensions,),) = rows(multi_az, EXTENSIONS)
+def test_a_multi_az_cluster_is_not_taken_for_aurora(multi_az: LocalCluster, driver: Driver) -> None:
+    with pytest.raises(driver.module.Error):
+        rows(driver, multi_az, AURORA[driver.engine.name])
+
+
+@pytest.mark.drivers("psycopg")
+def test_the_extensions_of_a_multi_az_cluster_are_those_of_rds(multi_az: LocalCluster, driver: Driver) -> None:
+    ((extensions,),) = rows(driver, multi_az, EXTENSIONS)
     assert "rds_tools" in extensions
     assert "aurora" not in extensions
-    with pytest.raises(psycopg.errors.UndefinedFunction):
-        rows(multi_az, "SELECT aurora_db_instance_identifier()")
 
 
-def test_who_is_not_granted_the_schema_sees_no_topology(multi_az: LocalCluster) -> None:
-    with multi_az.connect_directly(multi_az.writer) as direct:
-        direct.execute("CREATE ROLE nobody_in_particular LOGIN PASSWORD 'p'")
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        rows(multi_az, TOPOLOGY, user="nobody_in_particular", password="p")
+@pytest.mark.drivers("mysql-c")
+def test_a_multi_az_instance_of_mysql_says_that_it_is_of_rds(multi_az: LocalCluster, driver: Driver) -> None:
+    reader = multi_az.readers[0]
+    ask = "SHOW VARIABLES WHERE Variable_name IN ('version_comment', 'report_host', 'aurora_version')"
+    assert rows(driver, multi_az, ask, reader.host) == [
+        ("report_host", reader.host),
+        ("version_comment", "Source distribution"),
+    ]
+
+
+def test_who_is_not_granted_the_topology_does_not_see_it(multi_az: LocalCluster, driver: Driver) -> None:
+    user = {"postgresql": "ROLE nobody_here LOGIN PASSWORD 'p'", "mysql": "USER nobody_here IDENTIFIED BY 'p'"}
+    with closing(multi_az.connect_directly(multi_az.writer)) as direct:
+        execute(direct, f"CREATE {user[driver.engine.name]}")
+        if driver.engine.name == "mysql":
+            execute(direct, f"GRANT CREATE ON {multi_az.database}.* TO nobody_here")
+    with pytest.raises(driver.module.Error, match="denied"):
+        rows(driver, multi_az, TOPOLOGY[driver.engine.name], user="nobody_here", password="p")
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["to a reader that is named", "to any reader"])
-def test_a_switchover_cuts_the_old_writers_connections_only(multi_az: LocalCluster, named: bool) -> None:
+def test_a_switchover_cuts_the_old_writers_connections_only(
+    multi_az: LocalCluster, driver: Driver, named: bool
+) -> None:
     old, *readers = [multi_az.writer, *multi_az.readers]
-    standing = {i.name: psycopg.connect(multi_az.conninfo(i.host), autocommit=True) for i in multi_az.instances}
-    result = multi_az.switchover(readers[1] if named else None, wait="all")
-    assert (result.kind, result.old_writer, result.new_writer) == ("switchover", old.name, multi_az.writer.name)
-    assert result.new_writer == readers[1].name or not named
-    assert_promoted(multi_az, old, multi_az.writer)
-    for name, connection in standing.items():
-        if name == old.name:
-            with pytest.raises(psycopg.OperationalError):
-                connection.execute("SELECT 1")
-        else:
-            connection.execute("SELECT 1")
-        connection.close()
+    with ExitStack() as connections:
+        standing = {i.name: connections.enter_context(connected(driver, multi_az, i.host)) for i in multi_az.instances}
+        result = multi_az.switchover(readers[1] if named else None, wait="all")
+        assert (result.kind, result.old_writer, result.new_writer) == ("switchover", old.name, multi_az.writer.name)
+        assert result.new_writer == readers[1].name or not named
+        assert_promoted(driver, multi_az, old, multi_az.writer)
+        with pytest.raises(driver.module.Error):
+            value(standing.pop(old.name), "SELECT 1")
+        for connection in standing.values():
+            value(connection, "SELECT 1")
 
 
-def assert_promoted(cluster: LocalCluster, old: Instance, new: Instance) -> None:
+def assert_promoted(driver: Driver, cluster: LocalCluster, old: Instance, new: Instance) -> None:
     assert [instance.state for instance in cluster.instances] == ["running"] * 3
-    assert rows(cluster, "SELECT pg_is_in_recovery()", new.host) == [(False,)]
-    assert rows(cluster, "SELECT pg_is_in_recovery()", old.host) == [(True,)]
+    assert writes(driver, cluster, new.host)
+    assert not writes(driver, cluster, old.host)
 
 
-def test_the_old_writer_of_a_switchover_comes_back_with_its_data(multi_az: LocalCluster) -> None:
-    rows_of = "SELECT array_agg(n ORDER BY n) FROM switched"
-    with psycopg.connect(multi_az.conninfo(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS switched (n int)")
-        connection.execute("TRUNCATE switched")
-        connection.execute("INSERT INTO switched VALUES (1)")
+def test_the_old_writer_of_a_switchover_comes_back_with_its_data(multi_az: LocalCluster, driver: Driver) -> None:
+    with connected(driver, multi_az) as connection:
+        execute(connection, "DROP TABLE IF EXISTS switched")
+        execute(connection, "CREATE TABLE switched (n int)")
+        execute(connection, "INSERT INTO switched VALUES (1)")
     old = multi_az.writer
     multi_az.switchover(wait="all")
-    rows(multi_az, "INSERT INTO switched VALUES (2) RETURNING n", multi_az.writer.host)
+    with connected(driver, multi_az, multi_az.writer.host) as connection:
+        execute(connection, "INSERT INTO switched VALUES (2)")
     assert not [event for event in multi_az.history() if event.what == "could not be rebuilt"]
     multi_az.switchover(old)
-    assert rows(multi_az, rows_of, old.host) == [([1, 2],)]
+    assert rows(driver, multi_az, "SELECT n FROM switched ORDER BY n", old.host) == [(1,), (2,)]
 
 
-def test_in_a_failover_of_a_multi_az_cluster_readers_go_on(multi_az: LocalCluster) -> None:
+def test_in_a_failover_of_a_multi_az_cluster_readers_go_on(multi_az: LocalCluster, driver: Driver) -> None:
     old = multi_az.writer
-    with psycopg.connect(multi_az.conninfo(multi_az.readers[0].host), autocommit=True) as connection:
+    with connected(driver, multi_az, multi_az.readers[0].host) as connection:
         multi_az.failover(wait="all")
-        connection.execute("SELECT 1")
-    assert_promoted(multi_az, old, multi_az.writer)
+        value(connection, "SELECT 1")
+    assert_promoted(driver, multi_az, old, multi_az.writer)
 
 
 def test_a_switchover_needs_a_writer_and_a_reader(multi_az: LocalCluster) -> None:
@@ -135,7 +174,7 @@ def test_a_multi_az_cluster_has_one_size(multi_az: LocalCluster, what: str) -> N
         change[what]()
 
 
-def test_an_alias_tells_its_canonical_name_to_every_program(multi_az: LocalCluster) -> None:
+def test_an_alias_tells_its_canonical_name_to_every_program(multi_az: LocalCluster, driver: Driver) -> None:
     name = multi_az.alias("database.example.com")
     asking = f"""
 import socket
@@ -149,21 +188,33 @@ print(repr(found[0][3]))
     assert shown.split() == expected
     here = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     assert here[0][3] == multi_az.writer_endpoint
-    assert rows(multi_az, "SELECT 1", name) == [(1,)]
+    assert rows(driver, multi_az, "SELECT 1", name) == [(1,)]
     multi_az.restore()
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo(name, None)
 
 
-def test_an_rds_instance_stands_alone(rds: LocalCluster) -> None:
+def test_an_rds_instance_stands_alone(rds: LocalCluster, driver: Driver) -> None:
     assert [instance.host for instance in rds.instances] == [rds.writer_endpoint]
     assert rds.writer_endpoint.startswith("alone.")
-    ((extensions,),) = rows(rds, EXTENSIONS)
-    assert "rds_tools" in extensions
-    assert rows(rds, SOURCE_ID) == [(None,)]
+    assert writes(driver, rds)
+    if driver.engine.name == "postgresql":
+        ((extensions,),) = rows(driver, rds, EXTENSIONS)
+        assert "rds_tools" in extensions
+        assert rows(driver, rds, SOURCE_ID) == [(None,)]
+    else:
+        assert rows(driver, rds, "SELECT @@version_comment, @@report_host") == [
+            ("Source distribution", rds.writer_endpoint)
+        ]
 
 
-def test_plain_postgresql_has_nothing_of_rds() -> None:
-    with LocalCluster(name="bare", deployment="plain", instances=1) as cluster:
-        assert rows(cluster, EXTENSIONS) == []
-        assert rows(cluster, "SELECT count(*) FROM pg_namespace WHERE nspname = 'rds_tools'") == [(0,)]
+def test_a_plain_server_has_nothing_of_rds(driver: Driver) -> None:
+    settings = servers(driver.engine.name)
+    with LocalCluster(name="bare", deployment="plain", instances=1, **settings) as cluster:
+        for query in (TOPOLOGY, AURORA):
+            with pytest.raises(driver.module.Error):
+                rows(driver, cluster, query[driver.engine.name])
+        if driver.engine.name == "postgresql":
+            assert rows(driver, cluster, EXTENSIONS) == []
+        else:
+            assert rows(driver, cluster, "SELECT @@report_host") in ([("",)], [(None,)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError
-from cluster.local.plainly import connected, each_engine, rows, writes
+from cluster.local.plainly import connected, each_engine, rows, servers, writes
 from cluster.support import PATIENCE, execute, value
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def test_the_only_reader_is_not_promoted_before_all_is_confirmed_by_it(cluster: 
 
 
 def test_two_instances_and_then_one(local_cluster_factory: Callable[..., LocalCluster], driver: Driver) -> None:
-    cluster = local_cluster_factory(engine=driver.engine.name, instances=2, name="pair")
+    cluster = local_cluster_factory(**servers(driver.engine.name), instances=2, name="pair")
     first, second = cluster.instances
     assert cluster.failover(wait="all").new_writer == second.name
     assert cluster.failover(wait="all").new_writer == first.name
