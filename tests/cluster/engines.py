@@ -10,8 +10,8 @@ class Engine:
     """Statements that mean the same; those with `{}` need a value filled in.
 
     `process` is the connection's own process or thread at the server, `end_process` ends another one, `has_process`
-    tells whether it is there;
-    `sleep` takes seconds, and `sleepers` counts those that sleep so long now.
+    tells whether it is there; `begin` begins a transaction where autocommit is off; `sleep` takes seconds, and
+    `sleepers` counts those that sleep so long now.
     """
 
     name: str
@@ -23,6 +23,8 @@ class Engine:
     sleep: str
     sleepers: str
     version: str
+    begin: str
+    transaction_read_only: str
 
 
 POSTGRESQL = Engine(
@@ -35,6 +37,8 @@ POSTGRESQL = Engine(
     sleep="SELECT pg_sleep({})",
     sleepers="SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep({})' AND state = 'active'",
     version="SELECT current_setting('server_version')",
+    begin="SELECT 1",
+    transaction_read_only="SHOW transaction_read_only",
 )
 
 MYSQL = Engine(
@@ -47,6 +51,8 @@ MYSQL = Engine(
     sleep="SELECT SLEEP({})",
     sleepers="SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP({})'",
     version="SELECT @@version",
+    begin="BEGIN",
+    transaction_read_only="SELECT @@transaction_read_only",
 )
 
 ENGINES = {engine.name: engine for engine in (POSTGRESQL, MYSQL)}
