@@ -78,7 +78,7 @@ class WatchedConnection:
 
     def open_probe(self) -> HostProbe:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
-        adapter = self._adapter
+        adapter = self._adapter.blocking()  # it serves in a thread
         settings = background_settings(self._settings, adapter, HOST_MONITORING)
         return HostProbe(adapter.probe(settings, self._host.host, self.peer), settings[SOCKET_TIMEOUT] or math.inf)
 
