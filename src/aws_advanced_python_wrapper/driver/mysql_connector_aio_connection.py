@@ -108,9 +108,10 @@ class Guarded(AsyncRememberingConnection):
     async def close(self) -> None:
         """End the cursors first, over a copy: up to 8.4 the connector goes through a set that they leave meanwhile.
 
-        With rows on their way there is no farewell: all of them would have to be read before it.
+        With rows on their way there is no farewell: all of them would have to be read before it. A connection that is
+        lost needs none.
         """
-        if self.unread_result:
+        if self.wire is None or self.wire.is_over() or self.unread_result:
             self.drop()
             return
         with suppress(errors.Error, OSError):

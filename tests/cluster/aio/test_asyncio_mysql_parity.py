@@ -242,7 +242,8 @@ def table(cluster: LocalCluster) -> Iterator[str]:
 
 def both(cluster: LocalCluster, driver: Driver, table: str, scenario: Scenario) -> tuple[Any, Any]:
     """Return what a scenario sees of the driver itself, be it that this version cannot do it, and through ours."""
-    settings = {"host": cluster.writer.host, "port": cluster.port, "user": cluster.user, "password": cluster.password}
+    at: dict[str, Any] = {"host": cluster.writer.host, "port": cluster.port}
+    settings = {**at, "user": cluster.user, "password": cluster.password}
     database = {"db": cluster.database} if driver.name == "aiomysql" else {"database": cluster.database}
 
     async def play() -> tuple[Any, Any]:
