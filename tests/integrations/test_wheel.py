@@ -112,10 +112,20 @@ def test_the_command_names_the_extra_that_it_needs(programs: Path, command: list
     assert "Traceback" not in done.stderr
 
 
-def test_the_module_of_psycopg_names_the_extra_that_it_needs(programs: Path) -> None:
-    done = run(programs / "python", "-I", "-c", f"import {PACKAGE}.psycopg")
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("psycopg", "psycopg"),
+        ("mysql_connector", "mysql"),
+        ("aio.psycopg", "psycopg"),
+        ("aio.mysql_connector", "mysql"),
+        ("aio.aiomysql", "aiomysql"),
+    ],
+)
+def test_the_module_of_a_driver_names_the_extra_that_it_needs(programs: Path, module: str, extra: str) -> None:
+    done = run(programs / "python", "-I", "-c", f"import {PACKAGE}.{module}")
     assert done.returncode == 1
-    assert "pip install 'aws-advanced-python-driver[psycopg]'" in done.stderr.splitlines()[-1]
+    assert f"pip install 'aws-advanced-python-driver[{extra}]'" in done.stderr.splitlines()[-1]
 
 
 def test_the_local_cluster_names_the_extra_that_it_needs(programs: Path) -> None:
