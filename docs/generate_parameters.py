@@ -35,15 +35,15 @@ HEAD = f"""\
 <!-- Written by docs/generate_parameters.py from src/aws_advanced_python_wrapper/parameters: change it there. -->
 
 All parameters of this driver. They stand in the [connection string](connection-strings.md) or are given as keywords,
-beside those of psycopg and libpq, all of which work as before; a keyword wins over the string, and `None` means not
+beside those of your database driver, all of which work as before; a keyword wins over the string, and `None` means not
 given (but for psycopg's `prepare_threshold`, where it is a value). A name that nobody knows, or a value out of range,
 is refused by an `AwsWrapperError` before anything is connected.
 
 True and false may be written as Python has them, or as `true`, `yes`, `on`, `1`, and their opposites.
 
 {", ".join(f"`{purpose}`" for purpose in PURPOSES)}: before the name of a parameter, such a word gives it to the
-background connections of that kind only, as in `topology-monitoring-connect_timeout`. They take psycopg's parameters
-and of this driver's {", ".join(f"`{name}`" for name in sorted(OF_BACKGROUND))}.
+background connections of that kind only, as in `topology-monitoring-connect_timeout`. They take your database driver's
+parameters and of this driver's {", ".join(f"`{name}`" for name in sorted(OF_BACKGROUND))}.
 """
 
 TABLE = """\
