@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import aiomysql
@@ -102,6 +104,20 @@ def test_what_cannot_connect_so_is_refused(connect: Any, asynchronous: bool, tol
 def test_the_asyncio_functions_are_refused_by_the_blocking_flavour(aio: ModuleType) -> None:
     with pytest.raises(AwsWrapperError, match=f"^connect {ASYNCIO_INSTEAD} mysql.connector.connect, or"):
         adapter_for(aio.connect)
+
+
+def test_the_connector_serves_without_its_c_extension() -> None:
+    program = """
+import sys
+sys.modules["_mysql_connector"] = None
+import mysql.connector
+from aws_advanced_python_wrapper import mysql_connector
+from aws_advanced_python_wrapper.driver.catalogue import adapter_for
+assert not mysql.connector.HAVE_CEXT
+assert mysql_connector.connect and adapter_for(mysql.connector.connect).code == "mysql-connector-python"
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_driver_of_asyncio_alone_is_told_as_that() -> None:

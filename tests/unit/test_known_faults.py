@@ -1,6 +1,6 @@
 """Faults that users of drivers of this kind have met, and the tests that keep them away; each has to be there.
 
-Those of MySQL and of custom endpoints come with their support.
+Those of custom endpoints come with their support.
 """
 
 from __future__ import annotations
@@ -85,9 +85,43 @@ ROUTING_AND_STATE = {
     ],
 }
 
+MYSQL = {
+    "read-only is never sent to the server": [
+        "cluster/test_mysql_session_state.py::test_read_only_is_said_to_the_server",
+        "cluster/test_mysql_session_state.py::test_moving_back_and_forth_tells_each_side_once_what_it_is_for",
+    ],
+    "a writer that was demoted is not noticed": [
+        "unit/test_mysql_errors.py::test_a_number_tells_more_than_class_and_text",
+        "unit/test_mysql_errors.py::test_which_option_forbids_a_statement_is_told_in_any_language",
+    ],
+    "the package cannot be used without the C extension": [
+        "unit/test_catalogue.py::test_the_connector_serves_without_its_c_extension",
+    ],
+    "a call that is cancelled has the next one get its answer": [
+        "cluster/aio/test_mysql_interruption.py::test_no_moment_of_a_cancellation_gives_the_next_call_a_wrong_answer",
+    ],
+    "the text false counts as true for the database driver": [
+        "unit/test_properties.py::test_what_the_driver_takes_in_a_type_of_its_own_may_be_given_as_text",
+    ],
+    "a call ends because of a limit that was another call's": [
+        "unit/test_alarms.py::test_after_its_block_an_alarm_is_without_effect",
+        "unit/test_alarms.py::test_a_block_does_not_end_amid_the_ringing",
+        "unit/test_call_limit.py::test_calls_that_end_in_time_may_last_longer_together",
+    ],
+    "an error that is none of PEP 249's escapes": [
+        "unit/test_other_drivers.py::test_every_error_of_the_driver_counts_for_a_failover",
+    ],
+    "functions of PostgreSQL's are called on MySQL": [
+        "unit/test_own_sql.py::test_tables_of_mysql_are_qualified_and_functions_built_in",
+        "unit/test_dialect.py::test_a_deployment_of_mysql_is_told_by_as_few_queries_as_can_be",
+    ],
+}
 
-@pytest.mark.parametrize("fault", [*SQL_OF_ITS_OWN, *ROUTING_AND_STATE])
+ALL = {**SQL_OF_ITS_OWN, **ROUTING_AND_STATE, **MYSQL}
+
+
+@pytest.mark.parametrize("fault", ALL)
 def test_the_tests_against_a_known_fault_are_there(fault: str) -> None:
-    for test in {**SQL_OF_ITS_OWN, **ROUTING_AND_STATE}[fault]:
+    for test in ALL[fault]:
         file, _, name = test.partition("::")
         assert re.search(rf"^def {name}\(", (TESTS / file).read_text(), re.MULTILINE), test
