@@ -57,6 +57,15 @@ def test_what_names_no_driver_is_refused(conninfo: Any, arguments: dict[str, Any
         AwsWrapperConnection.connect(psycopg.connect, conninfo, **arguments)
 
 
+@pytest.mark.parametrize("prefix", ["", "monitoring-", "topology-monitoring-"])
+@pytest.mark.parametrize("conninfo", ["host=db {}use_pure=perhaps", "mysql://db/app?{}ssl_verify_cert=perhaps"])
+def test_text_that_the_driver_could_not_take_is_refused_before_anything_is_connected(
+    conninfo: str, prefix: str
+) -> None:
+    with pytest.raises(AwsWrapperError, match=f"^Parameter {prefix}.*: 'perhaps' is not accepted, give true or false"):
+        adapter_code(mysql.connector.connect, conninfo.format(prefix))
+
+
 @pytest.mark.parametrize(
     ("connect", "conninfo", "told"),
     [

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
 
@@ -96,6 +97,11 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
     def parameters(self) -> frozenset[str]:
         """See `mysql_connector_arguments`."""
         return mysql_connector_arguments.names()
+
+    @property
+    def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
+        """See `mysql_connector_arguments`."""
+        return mysql_connector_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Read the option files."""

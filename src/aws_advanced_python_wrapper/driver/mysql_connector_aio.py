@@ -14,7 +14,7 @@ from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql_connector import MysqlConnectorAdapter
-from aws_advanced_python_wrapper.driver.mysql_connector_arguments import for_connection, from_files
+from aws_advanced_python_wrapper.driver.mysql_connector_arguments import TYPED, for_connection, from_files
 from aws_advanced_python_wrapper.driver.mysql_connector_session import AsyncConnectorSession
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
+    from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.driver.adapter import (
         DriverAdapter,
         DriverIo,
@@ -97,6 +98,11 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
     def parameters(self) -> frozenset[str]:
         """Those of the connector's class of connections, and what its function `connect` takes beside them."""
         return _parameters()
+
+    @property
+    def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
+        """See `mysql_connector_arguments`."""
+        return TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Read the option files."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mysql.connector.constants import CNX_POOL_ARGS, DEFAULT_CONFIGURATION
@@ -93,15 +93,22 @@ def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any) -> Any:
-    parameter = _parameter(name)
-    return value if parameter is None or not isinstance(value, str) else parameter.read(value)
+    return TYPED[name].read(value) if name in TYPED and isinstance(value, str) else value
 
 
-@functools.cache
-def _parameter(name: str) -> Parameter[Any] | None:
+def _converter(name: str) -> Converter[Any]:
     default = DEFAULT_CONFIGURATION.get(name)
-    converter = _NO_DEFAULT.get(name, TRUTH if isinstance(default, bool) else WHOLE_NUMBER if default == 0 else TEXT)
-    return None if converter is TEXT else Parameter(name, converter, None, "driver", "An argument of the driver's.")
+    return _NO_DEFAULT.get(name, TRUTH if isinstance(default, bool) else WHOLE_NUMBER if default == 0 else TEXT)
+
+
+TYPED: Mapping[str, Parameter[Any]] = MappingProxyType(
+    {
+        name: Parameter(name, _converter(name), None, "driver", "An argument of the driver's.")
+        for name in names()
+        if _converter(name) is not TEXT
+    }
+)
+"""How arguments are read that are given as text, and taken otherwise."""
 
 
 def under_one_name(given: Mapping[str, Any]) -> dict[str, Any]:
