@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import signal
@@ -10,12 +11,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, launch, places
+from aws_advanced_python_wrapper.local.mysql import obtain
+from cluster.local.plainly import each_engine, servers
+
+if TYPE_CHECKING:
+    from cluster.drivers import Driver
 
 Eventually = Callable[..., Any]
 SYSTEM_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
@@ -23,7 +29,7 @@ SYSTEM_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 OWNER = """
 import json, sys
 from aws_advanced_python_wrapper.local import LocalCluster
-cluster = LocalCluster(instances=2, name=sys.argv[1], resolution="none")
+cluster = LocalCluster(instances=2, name=sys.argv[1], resolution="none", **json.loads(sys.argv[2]))
 cluster.start()
 print(json.dumps([str(cluster.directory), cluster._card["pid"]]), flush=True)
 sys.stdin.read()
@@ -51,24 +57,28 @@ def shared_memory_ids() -> set[int]:
 
 
 def segments_of(directory: Path) -> set[int]:
+    """Return the ids of the shared memory of PostgreSQL's servers; MySQL's have none."""
     files = directory.glob("nodes/*/postmaster.pid")
     return {int(file.read_text().splitlines()[6].split()[1]) for file in files}
+
+
+def first_processes_of(directory: Path) -> list[int]:
+    files = [*directory.glob("nodes/*/postmaster.pid"), *directory.glob("nodes/*/pid")]
+    return [int(file.read_text().split()[0]) for file in files]
 
 
 class Owner:
     """A program that owns a cluster."""
 
-    def __init__(self, name: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", OWNER, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, name: str, engine: str) -> None:
+        command = [sys.executable, "-c", OWNER, name, json.dumps(servers(engine))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        import json
-
         directory, self.supervisor = json.loads(self.process.stdout.readline())
         self.directory = Path(directory)
         self.segments = segments_of(self.directory)
-        assert len(self.segments) == 2
+        assert len(self.segments) == (2 if engine == "postgresql" else 0)
+        assert len(first_processes_of(self.directory)) == 2
         assert self.segments <= shared_memory_ids()
 
     def left(self) -> list[Any]:
@@ -84,9 +94,9 @@ class Owner:
                 pipe.close()
 
 
-@pytest.fixture
-def owner() -> Iterator[Owner]:
-    owner = Owner("lifetime")
+@pytest.fixture(params=["postgresql", "mysql"])
+def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
+    owner = Owner("lifetime", request.param)
     yield owner
     owner.close()
 
@@ -110,8 +120,8 @@ def test_nothing_is_left(owner: Owner, ways: list[str], eventually: Eventually) 
         elif way == "supervisor":
             os.kill(owner.supervisor, signal.SIGKILL)
         elif way == "frozen":
-            for file in owner.directory.glob("nodes/*/postmaster.pid"):
-                os.kill(int(file.read_text().split()[0]), signal.SIGSTOP)
+            for process in first_processes_of(owner.directory):
+                os.kill(process, signal.SIGSTOP)
         elif owner.process.stdin:
             owner.process.stdin.close()
     if ways == ["supervisor"] or "frozen" in ways:
@@ -138,8 +148,9 @@ def test_a_supervisor_that_is_stuck_is_given_up_and_the_advice_helps(owner: Owne
     eventually(lambda: not owner.left())
 
 
-def test_stop_returns_when_nothing_is_left() -> None:
-    cluster = LocalCluster(instances=2, resolution="none", name="stopped")
+@each_engine
+def test_stop_returns_when_nothing_is_left(driver: Driver) -> None:
+    cluster = LocalCluster(instances=2, resolution="none", name="stopped", **servers(driver.engine.name))
     with cluster:
         directory = cluster.directory
         segments = segments_of(directory)
@@ -159,6 +170,33 @@ def test_a_cluster_that_cannot_start_says_why_and_leaves_nothing() -> None:
     assert set(places.base().glob("broken-*")) == before
     with pytest.raises(LocalClusterError, match="has no postgres"):
         LocalCluster(postgres_bin="/nowhere", resolution="none").start()
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("Ver 10.11.6-MariaDB for Linux on x86_64", "is MariaDB 10.11.6: give mysql_bin a server of MySQL"),
+        ("Ver 5.7.44 for Linux on x86_64 (MySQL Community Server)", "is MySQL 5.7.44: 8.0.26 or newer is needed"),
+        ("something else", "is no MySQL server that user"),
+    ],
+)
+def test_a_mysql_server_that_cannot_be_used_is_named(said: str, complaint: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        pretender = Path(place, "mysqld")
+        pretender.write_text(f"#!/bin/sh\necho '{said}'\n")
+        for path in (Path(place), pretender):
+            path.chmod(0o755)
+        with pytest.raises(LocalClusterError, match=complaint):
+            LocalCluster(engine="mysql", mysql_bin=place, resolution="none").start()
+    with pytest.raises(LocalClusterError, match=r"there is no mysqld at .*: give mysql_bin"):
+        LocalCluster(engine="mysql", mysql_bin=place, resolution="none").start()
+
+
+def test_a_mysql_server_that_refuses_its_settings_says_why() -> None:
+    wrong = {"innodb_buffer_pool_size": "lots"}
+    cluster = LocalCluster(instances=1, resolution="none", server_settings=wrong, **servers("mysql"))
+    with pytest.raises(LocalClusterError, match="value 'lots' to 'innodb-buffer-pool-size'"):
+        cluster.start()
 
 
 def test_two_clusters_at_a_time(local_cluster_factory: Callable[..., LocalCluster]) -> None:
@@ -191,22 +229,36 @@ def test_other_servers(source: str, local_cluster_factory: Callable[..., LocalCl
     cluster.stop()
 
 
-def test_names_of_users_and_places_with_spaces_and_quotes() -> None:
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_names_of_users_and_places_with_spaces_and_quotes(engine: str) -> None:
     program = """
-import psycopg
+import json, sys
 from aws_advanced_python_wrapper.local import LocalCluster
-with LocalCluster(instances=2, user="o'hara admin", password="it's \\\\ 100%", database='my "app"') as cluster:
+names = {"user": "o'hara admin", "password": "it's \\ 100%", "database": 'my "app"'}
+with LocalCluster(instances=2, **names, **json.loads(sys.argv[1])) as cluster:
     assert " " in str(cluster.directory)
     cluster.failover(wait="all")
-    with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
-        print(connection.execute("SELECT current_user, current_database()").fetchone())
+    parameters = cluster.parameters(cluster.writer.host)
+    if cluster.settings.engine == "mysql":
+        import mysql.connector
+        connection, ask = mysql.connector.connect(**parameters), "SELECT CURRENT_USER(), DATABASE()"
+    else:
+        import psycopg
+        connection, ask = psycopg.connect(**parameters), "SELECT CURRENT_USER, CURRENT_DATABASE()"
+    cursor = connection.cursor()
+    cursor.execute(ask)
+    print(*cursor.fetchone(), sep=", ")
+    connection.close()
 """
     with tempfile.TemporaryDirectory(prefix="i's ") as place:
         Path(place).chmod(0o755)
         output = subprocess.check_output(
-            [sys.executable, "-c", program], env={**os.environ, "TMPDIR": place}, text=True, cwd="/"
+            [sys.executable, "-c", program, json.dumps(servers(engine))],
+            env={**os.environ, "TMPDIR": place},
+            text=True,
+            cwd="/",
         )
-    assert output == '("o\'hara admin", \'my "app"\')\n'
+    assert output == ('o\'hara admin, my "app"\n' if engine == "postgresql" else 'o\'hara admin@%, my "app"\n')
 
 
 def as_nobody(program: str) -> subprocess.CompletedProcess[str]:
@@ -229,19 +281,30 @@ def as_nobody(program: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_can_run_it() -> None:
-    program = """
-import psycopg
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_an_ordinary_user_can_run_it(engine: str) -> None:
+    program = f"""
+from contextlib import closing
 from aws_advanced_python_wrapper.local import LocalCluster
-with LocalCluster(instances=2, name="nobodys") as cluster:
+with LocalCluster(instances=2, name="nobodys", **{as_nobody_has_them(engine)!r}) as cluster:
     cluster.failover(wait="all", kind="hang")
-    with psycopg.connect(cluster.conninfo(cluster.writer.host)) as connection:
-        print(connection.execute("SELECT aurora_db_instance_identifier()").fetchone())
+    with closing(cluster.connect_directly(cluster.writer)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        print(cluster.writer.name, *cursor.fetchone())
 """
     if as_nobody("pass").returncode != 0:
         pytest.skip(f"user nobody cannot run {sys.executable}")
     done = as_nobody(program)
-    assert done.stdout == "('nobodys-instance-2',)\n", done.stderr
+    assert done.stdout == "nobodys-instance-2 1\n", done.stderr
+
+
+def as_nobody_has_them(engine: str) -> dict[str, Any]:
+    """Return the same servers for somebody who would look for them in a folder of his own."""
+    settings = servers(engine)
+    if engine == "mysql":
+        settings["mysql_bin"] = settings["mysql_bin"] or str(obtain.found() or "") or None
+    return settings
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its servers to another user")

@@ -62,7 +62,7 @@ class Template:
 
     async def _initialize(self) -> None:
         data, archive = self.nodes / "first", self.nodes / "first.tar"
-        settings = {**configuration.SMALL, "datadir": str(data)}
+        settings = {**configuration.SMALL, "datadir": str(data), "tmpdir": str(self.nodes)}
         options = ["--initialize-insecure", "--skip-log-bin", *configuration.as_options(settings)]
         await run(self.installation.user, [*self.installation.command, *options], self.nodes)
         (data / "auto.cnf").unlink(missing_ok=True)  # each server makes an identity of its own
