@@ -23,7 +23,7 @@ class Changes(ABC):
     def failover(
         self, to: Instance | str | None = None, kind: FailoverKind = "crash", wait: Wait = "writer"
     ) -> Failover:
-        """Fail over to `to`, or to the reader that has the most WAL.
+        """Fail over to `to`, or to the reader that has received the most.
 
         `kind`: "crash" kills the writer, "graceful" shuts it down, "hang" freezes it and fails over after
         `hang_detection` seconds. Returns when the new writer accepts writes, or with wait="all" when the old
@@ -33,7 +33,7 @@ class Changes(ABC):
         return Failover(**self._call("failover", to=target, kind=kind, wait=wait))
 
     def switchover(self, to: Instance | str | None = None, wait: Wait = "writer") -> Failover:
-        """Have the writer hand over, in order and quickly, to `to` or to the reader that has the most WAL.
+        """Have the writer hand over, in order and quickly, to `to` or to the reader that has received the most.
 
         So a Multi-AZ DB cluster does when it is maintained. Only the old writer's connections are cut. Returns when
         the new writer accepts writes, or with wait="all" when the old one is back as a reader.

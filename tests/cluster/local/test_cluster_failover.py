@@ -13,7 +13,7 @@ import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError
 from cluster.local.plainly import connected, each_engine, rows, servers, writes
-from cluster.support import PATIENCE, execute, value
+from cluster.support import PATIENCE, Background, eventually, execute, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +163,40 @@ def test_no_confirmed_row_is_lost_in_crashes(cluster: LocalCluster, driver: Driv
         thread.join()
     kept = {n for (n,) in rows(driver, cluster, "SELECT n FROM kept", cluster.writer.host)}
     assert set(confirmed) <= kept
+
+
+def test_writers_go_on_when_readers_come_back(cluster: LocalCluster, driver: Driver) -> None:
+    with connected(driver, cluster) as connection:
+        execute(connection, "DROP TABLE IF EXISTS busy")
+        execute(connection, "CREATE TABLE busy (n int PRIMARY KEY)")
+    numbers = count(1)
+    written: list[int] = []
+    done = threading.Event()
+
+    def write() -> None:
+        with connected(driver, cluster, cluster.writer.host) as connection:
+            while not done.is_set():
+                n = next(numbers)
+                execute(connection, "INSERT INTO busy VALUES (%s)", n)
+                written.append(n)
+
+    def assert_writing_goes_on() -> None:
+        before = len(written)
+        eventually(lambda: len(written) > before + 20)
+
+    threads = [Background(write) for _ in range(4)]
+    try:
+        for _ in range(3):
+            for reader in cluster.readers:
+                cluster.kill(reader)
+            assert_writing_goes_on()
+            for reader in cluster.readers:
+                cluster.start_instance(reader)
+                assert_writing_goes_on()
+    finally:
+        done.set()
+    for thread in threads:
+        thread.result()
 
 
 def test_the_only_reader_is_not_promoted_before_all_is_confirmed_by_it(cluster: LocalCluster, driver: Driver) -> None:
