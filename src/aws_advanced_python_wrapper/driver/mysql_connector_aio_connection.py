@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mysql.connector import aio, errors
@@ -14,6 +16,7 @@ from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
     from collections.abc import Awaitable, Callable, MutableSet
 
 OPENED = "_when_opened"
@@ -29,8 +32,9 @@ class Breaking:
     """
 
     _reader: asyncio.StreamReader
-    _writer: asyncio.StreamWriter | None
+    _writer: Any
     _is_connected: bool
+    _host: str
 
     async def read(self, *args: Any, **kwargs: Any) -> Any:
         """Read a packet."""
@@ -40,9 +44,22 @@ class Breaking:
         """Write a packet."""
         return await self._unless_interrupted(super().write(*args, **kwargs))  # type: ignore[misc]
 
-    async def switch_to_ssl(self, *args: Any, **kwargs: Any) -> Any:
-        """Go on with TLS."""
-        return await self._unless_interrupted(super().switch_to_ssl(*args, **kwargs))  # type: ignore[misc]
+    async def switch_to_ssl(self, ssl_context: ssl.SSLContext) -> None:
+        """Go on with TLS; where the host's name is to be checked, say which it is, as the connector forgets to."""
+        switching = super().switch_to_ssl(ssl_context)  # type: ignore[misc]
+        if ssl_context.check_hostname and self._writer is not None:
+            switching.close()
+            switching = self._writer.start_tls(ssl_context, server_hostname=self._host)
+        await self._unless_interrupted(switching)
+
+    def build_ssl_context(self, **options: Any) -> ssl.SSLContext:
+        """Make one for all connections with the same options: to load the system's certificates holds the loop up."""
+        files = [options.get(name) for name in ("ssl_ca", "ssl_cert", "ssl_key")]
+        changed = [Path(file).stat().st_mtime_ns for file in files if file and Path(file).exists()]
+        contexts = _contexts(repr((sorted(options.items()), changed)))
+        if not contexts:
+            contexts.append(super().build_ssl_context(**options))  # type: ignore[misc]
+        return contexts[0]
 
     async def _unless_interrupted(self, step: Awaitable[Any]) -> Any:
         try:
@@ -68,6 +85,13 @@ class Breaking:
         return self._writer is None or not self._is_connected or is_over(self._reader, self._writer)
 
 
+@lru_cache(maxsize=8)
+def _contexts(options: str) -> list[ssl.SSLContext]:
+    """Return the place for the context with these options, the same each time."""
+    del options
+    return []
+
+
 class Guarded(AsyncRememberingConnection):
     """Goes before the connector's class of connections."""
 
@@ -77,6 +101,17 @@ class Guarded(AsyncRememberingConnection):
     """The server's status flags."""
 
     _cursors: MutableSet[Any]
+    _ssl_ca: Any
+    _ssl_cert: Any
+    _ssl_key: Any
+
+    def _validate_connection_options(self) -> None:
+        # The connector wants a certificate of the client's own too, where a file of authorities is given.
+        authorities = self._ssl_ca
+        if not (self._ssl_cert or self._ssl_key):
+            self._ssl_ca = None
+        super()._validate_connection_options()  # type: ignore[misc]
+        self._ssl_ca = authorities
 
     @property
     def _socket(self) -> Any:
