@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.local.plainly import connected, rows, rows_of
-from cluster.support import execute, value
+from cluster.support import execute, login_role, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +115,33 @@ def test_an_ordinary_user_cannot_read_files_or_passwords(cluster: LocalCluster, 
     with connected(driver, cluster, cluster.readers[0].host) as connection:
         assert value(connection, "SELECT LOAD_FILE(CONCAT(@@secure_file_priv, 'topology.json'))") is None
         assert rows_of(connection, "SELECT User_name, User_password FROM mysql.slave_master_info") in ([], [("", "")])
+
+
+def test_everybody_may_read_the_table_and_nothing_else(cluster: LocalCluster, driver: Driver) -> None:
+    with login_role(cluster, "of_the_application", "secret"):
+        cluster.wait_settled()
+        for instance in cluster.instances:
+            asked: dict[str, Any] = {"host": instance.host, "user": "of_the_application", "password": "secret"}
+            assert len(rows(driver, cluster, TOPOLOGY, **asked)) == len(cluster.instances)
+            for secret in ("mysql.user", "mysql.db", "mysql.aws_driver_local"):
+                with pytest.raises(driver.module.Error, match="denied"):
+                    rows(driver, cluster, f"SELECT * FROM {secret}", **asked)
+            with pytest.raises(driver.module.Error, match=r"denied|read-only"):
+                rows(driver, cluster, "CREATE TABLE aws_driver_local.mine (n int)", **asked)
+
+
+def test_each_instance_has_a_machine_of_its_own_at_the_port_that_clients_use(
+    cluster: LocalCluster, driver: Driver
+) -> None:
+    places = [rows(driver, cluster, "SELECT @@hostname, @@port", instance.host)[0] for instance in cluster.instances]
+    assert [port for _, port in places] == [cluster.port] * len(cluster.instances)
+    assert len({hostname for hostname, _ in places}) == len(cluster.instances)
+    shown = rows(driver, cluster, "SHOW VARIABLES LIKE 'port'", cluster.writer.host)
+    assert [int(port) for _, port in shown] == [cluster.port]
+
+
+def test_a_login_may_wait_for_a_proxy_that_is_busy(cluster: LocalCluster, driver: Driver) -> None:
+    assert rows(driver, cluster, "SELECT @@global.connect_timeout") == [(60,)]
 
 
 def test_the_superuser_comes_over_the_servers_own_socket_only(cluster: LocalCluster, driver: Driver) -> None:

@@ -33,6 +33,7 @@ _COMMON: dict[str, str] = {
     "table-definition-cache": "400",
     "thread-cache-size": "16",
     "back-log": "1024",
+    "connect-timeout": "60",  # the proxies end TLS, all in one thread: logins may have to wait for them
     "skip-name-resolve": "ON",
     "default-time-zone": "+00:00",
     # A process that dies is rehearsed here, not a machine that loses its power: written is enough.

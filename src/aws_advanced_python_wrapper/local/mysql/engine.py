@@ -49,14 +49,15 @@ class MysqlEngine(Engine):
 
     def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
         """See `Engine`. Clients come to the server over its Unix socket, where it takes passwords as they are."""
-        speaks = partial(MysqlDialogue, face=self._face(site))
+        speaks = partial(MysqlDialogue, face=self._face(site, port))
         socket = self.nodes_directory / f"s{site.number}"
         return Proxy(site.name, site.address, port, socket, tls, speaks)
 
-    def _face(self, site: Site) -> MysqlFace | None:
-        """Return what the instance says of itself that no stock server does."""
+    def _face(self, site: Site, port: int) -> MysqlFace:
+        """Return what the instance says of itself that no stock server does, or not this one."""
+        own = {"hostname": f"ip-{site.address.replace('.', '-')}", "port": str(port)}
         if self.settings.deployment == "aurora":
-            return MysqlFace.aurora(site.name, _AURORA_VERSION, sql_surface.REPLICA_HOST_STATUS)
+            return MysqlFace.aurora(site.name, _AURORA_VERSION, sql_surface.REPLICA_HOST_STATUS, **own)
         if self.settings.deployment == "plain":
-            return None
-        return MysqlFace.rds(report_host=site.host)
+            return MysqlFace.stock(**own)
+        return MysqlFace.rds(report_host=site.host, **own)

@@ -53,11 +53,22 @@ SELECT server_id AS SERVER_ID,
        IF(seen IS NULL, 1, 0) AS IS_CURRENT
   FROM aws_driver_local.members;
 """  # noqa: S608  # only constants of this module are inserted
+# What stands in Aurora's information schema everybody may read; no user's name stands for all of them.
+_FOR_EVERYBODY = """
+INSERT INTO mysql.db (Host, Db, User, Select_priv) VALUES ('%', 'aws\\_driver\\_local', '', 'Y');
+
+FLUSH PRIVILEGES;
+"""
 _MULTI_AZ = f"""
 CREATE DEFINER=rdsadmin@localhost SQL SECURITY DEFINER VIEW mysql.rds_topology AS
 SELECT {_FIRST_SERVER_ID} + number AS id, endpoint, port FROM aws_driver_local.members;
 """  # noqa: S608  # only constants of this module are inserted
-_SURFACES: dict[str, str] = {"aurora": _TOPOLOGY + _AURORA, "multi-az": _TOPOLOGY + _MULTI_AZ, "rds": "", "plain": ""}
+_SURFACES: dict[str, str] = {
+    "aurora": _TOPOLOGY + _AURORA + _FOR_EVERYBODY,
+    "multi-az": _TOPOLOGY + _MULTI_AZ,
+    "rds": "",
+    "plain": "",
+}
 
 
 def server_id(number: int) -> int:

@@ -42,6 +42,11 @@ class MysqlFace:
         """Return an instance of RDS, alone or in a Multi-AZ DB cluster."""
         return cls(variables=_literals({"version_comment": "Source distribution", **variables}))
 
+    @classmethod
+    def stock(cls, **variables: str) -> MysqlFace:
+        """Return a server that is nobody's but the user's."""
+        return cls(variables=_literals(variables))
+
 
 def literal(text: str) -> str:
     """Quote a text; a whole number stays a number."""
