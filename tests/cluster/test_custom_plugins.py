@@ -8,13 +8,16 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError
 from aws_advanced_python_wrapper.plugin import CallNext, ConnectNext, HostInfo, Opened, Plugin, method_name, plugin_of
-from cluster.support import WHO, value
+from cluster.drivers import every_driver
+from cluster.support import execute, instance_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.support import Connect
+
+pytestmark = every_driver
 
 
 class Listener(Plugin):
@@ -46,6 +49,7 @@ class Listener(Plugin):
         return names
 
 
+@pytest.mark.drivers("postgresql")  # psycopg's methods
 def test_calls_have_the_names_that_the_documentation_gives_them(cluster: LocalCluster, connect: Connect) -> None:
     connection: Any = connect(cluster, plugins=["failover", Listener], autocommit=False)
     listener = plugin_of(connection, Listener)
@@ -77,13 +81,32 @@ def test_calls_have_the_names_that_the_documentation_gives_them(cluster: LocalCl
     assert listener.names() == ["Connection.__next__"] * 2
 
 
+@pytest.mark.drivers("mysql")
+def test_calls_of_mysqls_drivers_have_their_own_names(cluster: LocalCluster, connect: Connect) -> None:
+    connection: Any = connect(cluster, plugins=["failover", Listener], autocommit=False)
+    listener = plugin_of(connection, Listener)
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+    cursor.fetchall()
+    connection.commit()
+    connection.rollback()
+    calls = listener.names()
+    assert [name for name in calls if not name.startswith("Cursor.fetch")] == [
+        *("Cursor.execute", "Connection.commit", "Connection.rollback"),
+    ]
+    connection.set_read_only(True)
+    connection.set_schema(cluster.database)
+    assert listener.names() == ["Connection.set_read_only", "Connection.set_schema"]
+
+
 def test_a_plugin_behind_failover_sees_its_connections(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(cluster, plugins=["failover", Listener])
     listener = plugin_of(connection, Listener)
     assert listener.attempts == [cluster.writer_endpoint]
     result = cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
-    assert value(connection, WHO) == result.new_writer
+        execute(connection, "SELECT 1")
+    assert instance_of(connection) == result.new_writer
     assert listener.hosts == [result.old_writer, result.new_writer]
     assert listener.attempts[-1].startswith(f"{result.new_writer}.")
