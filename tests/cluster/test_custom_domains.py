@@ -11,29 +11,49 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
+from cluster.drivers import every_driver
+from cluster.engines import POSTGRESQL
 from cluster.relay import Relay
-from cluster.support import WHO, assert_on_true_writer, at_server, driver_threads, pattern, value
+from cluster.support import assert_on_true_writer, at_server, driver_threads, execute, instance_of, pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
-DOMAIN = "db.example.com"
+pytestmark = every_driver
 
 
 @pytest.fixture(scope="module")
-def namesake(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
-    """Return a cluster whose instances have the names of the other's, in another account's domain."""
+def namesake_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
     return local_cluster_factory(instances=2)
+
+
+@pytest.fixture(scope="module")
+def namesake_mysql(aurora_mysql: LocalCluster, local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    first = aurora_mysql.settings
+    return local_cluster_factory(engine="mysql", mysql_bin=first.mysql_bin, name=first.name, instances=2)
+
+
+@pytest.fixture
+def namesake(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
+    """Return a cluster whose instances have the names of the other's, in another account's domain."""
+    found: LocalCluster = request.getfixturevalue(f"namesake_{driver.engine.name}")
+    found.restore()
+    return found
+
+
+def domain(cluster: LocalCluster) -> str:
+    return f"{cluster.settings.engine}.example.com"
 
 
 def fail_over(cluster: LocalCluster, connection: AwsWrapperConnection) -> None:
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
 
 
@@ -46,7 +66,7 @@ def test_a_name_that_stands_for_an_rds_endpoint_needs_no_pattern(
         "reader endpoint": cluster.reader_endpoint,
         "instance": cluster.writer.host,
     }
-    connection = connect(cluster, cluster.alias(DOMAIN, targets[target]))
+    connection = connect(cluster, cluster.alias(domain(cluster), targets[target]))
     known: Any = connection._session.cluster
     assert {member.host for member in known.store.current.hosts} == {member.host for member in cluster.instances}
     assert connect(cluster)._session.cluster is known
@@ -54,31 +74,35 @@ def test_a_name_that_stands_for_an_rds_endpoint_needs_no_pattern(
 
 
 def test_a_name_with_a_pattern_fails_over(cluster: LocalCluster, connect: Connect) -> None:
-    connection = connect(cluster, cluster.alias(DOMAIN), cluster_instance_host_pattern=pattern(cluster))
+    connection = connect(cluster, cluster.alias(domain(cluster)), cluster_instance_host_pattern=pattern(cluster))
     fail_over(cluster, connection)
 
 
+@pytest.mark.drivers("postgresql")  # the others have no parameter for the address
 def test_a_name_that_tells_nothing_is_refused_with_advice(cluster: LocalCluster, connect: Connect) -> None:
     began = time.monotonic()
     with pytest.raises(
-        AwsWrapperError, match=r"'db\.example\.com' leads to a cluster.* Set cluster_instance_host_pattern"
+        AwsWrapperError, match=r"'postgresql\.example\.com' leads to a cluster.* Set cluster_instance_host_pattern"
     ):
-        connect(cluster, DOMAIN, hostaddr=cluster.writer.address)
+        connect(cluster, domain(cluster), hostaddr=cluster.writer.address)
     assert time.monotonic() - began < 20
     assert not driver_threads()
     assert connections_of_users(cluster) == 0
 
 
+@pytest.mark.drivers("postgresql")  # the others have no parameter for it
 def test_an_address_beside_a_name_that_tells_nothing_needs_a_pattern(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(
-        cluster, DOMAIN, hostaddr=cluster.readers[0].address, cluster_instance_host_pattern=pattern(cluster)
+        cluster, domain(cluster), hostaddr=cluster.readers[0].address, cluster_instance_host_pattern=pattern(cluster)
     )
-    assert value(connection, WHO) == cluster.readers[0].name
+    assert instance_of(connection) == cluster.readers[0].name
     fail_over(cluster, connection)
 
 
 def connections_of_users(cluster: LocalCluster) -> int:
-    count = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{cluster.user}'"
+    on_postgresql = cluster.settings.engine == POSTGRESQL.name
+    sessions = "pg_stat_activity WHERE usename" if on_postgresql else "information_schema.processlist WHERE user"
+    count = f"SELECT count(*) FROM {sessions} = '{cluster.user}'"
     return sum(at_server(cluster, instance.name, count) for instance in cluster.instances)
 
 
@@ -117,19 +141,18 @@ def test_a_pattern_with_a_port_leads_through_proxies_there(
         cluster_instance_host_pattern=f"?.proxies.example.com:{relays}",
     )
     fail_over(cluster, connection)
-    assert connection.info.host == f"{cluster.writer.name}.proxies.example.com"
-    assert connection.info.port == relays
+    host = connection._session.host
+    assert (host.host, host.port) == (f"{cluster.writer.name}.proxies.example.com", relays)
 
 
 @pytest.mark.parametrize("how", ["names", "addresses"])
 def test_clusters_with_one_cluster_id_by_mistake_never_mix(
     cluster: LocalCluster, namesake: LocalCluster, connect: Connect, how: str
 ) -> None:
-    namesake.restore()
     clusters = (cluster, namesake)
     if how == "names":
         connections = [
-            connect(one, one.alias(DOMAIN + str(number)), cluster_id="one") for number, one in enumerate(clusters)
+            connect(one, one.alias(f"{number}.{domain(one)}"), cluster_id="one") for number, one in enumerate(clusters)
         ]
     else:
         connections = [
@@ -146,7 +169,6 @@ def test_clusters_with_one_cluster_id_by_mistake_never_mix(
 def test_without_a_pattern_a_cluster_id_is_not_believed(
     cluster: LocalCluster, namesake: LocalCluster, connect: Connect
 ) -> None:
-    namesake.restore()
     connect(cluster, cluster.writer.address, cluster_id="one", cluster_instance_host_pattern=pattern(cluster))
     with pytest.raises(AwsWrapperError, match="Set cluster_instance_host_pattern"):
         connect(namesake, namesake.writer.address, cluster_id="one")
