@@ -5,38 +5,67 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
-from psycopg.pq import TransactionStatus
 
 from aws_advanced_python_wrapper import FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.local import LocalCluster
-from cluster.support import Background, administrate, at_server, eventually, fresh_table, login_role, true_writer, value
+from cluster.drivers import every_driver
+from cluster.engines import POSTGRESQL
+from cluster.local.plainly import servers
+from cluster.support import (
+    Background,
+    administrate,
+    at_server,
+    engine_of,
+    eventually,
+    execute,
+    fresh_table,
+    is_in_transaction,
+    is_reader,
+    login_role,
+    process_of,
+    true_writer,
+    value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local.values import Failover
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
-INSTANCE = "SELECT current_setting('aws_driver_local.instance_id')"
+pytestmark = every_driver
+
+INSTANCE = {
+    "postgresql": "SELECT current_setting('aws_driver_local.instance_id')",
+    "mysql": "SELECT SUBSTRING_INDEX(@@report_host, '.', 1)",
+}
 ENDPOINTS = ["writer", "reader", "instance", "address", "custom domain"]
 
 
 @pytest.fixture(scope="module")
-def shared_multi_az() -> Iterator[LocalCluster]:
+def multi_az_postgresql() -> Iterator[LocalCluster]:
     with LocalCluster(name="maz", deployment="multi-az") as cluster:
         yield cluster
 
 
+@pytest.fixture(scope="module")
+def multi_az_mysql() -> Iterator[LocalCluster]:
+    with LocalCluster(name="maz-mysql", deployment="multi-az", **servers("mysql")) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def multi_az(shared_multi_az: LocalCluster) -> LocalCluster:
+def multi_az(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
     """Return a Multi-AZ DB cluster in good order, of which this process knows nothing yet."""
     release_resources()
+    shared_multi_az: LocalCluster = request.getfixturevalue(f"multi_az_{driver.engine.name}")
     shared_multi_az.restore()
     shared_multi_az.set_delays(hang_detection=0.5)
     return shared_multi_az
@@ -48,24 +77,32 @@ def host(cluster: LocalCluster, endpoint: str) -> str:
         "reader": cluster.reader_endpoint,
         "instance": cluster.readers[0].host,
         "address": cluster.writer.address,
-        "custom domain": cluster.alias("db.example.com"),
+        "custom domain": cluster.alias(f"{cluster.settings.name}.example.com"),
     }[endpoint]
 
 
-def assert_on_the_writer(cluster: LocalCluster, connection: AwsWrapperConnection) -> None:
-    assert value(connection, INSTANCE) == true_writer(cluster)
-    assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is False
+def instance_of(connection: Any) -> Any:
+    return value(connection, INSTANCE[engine_of(connection).name])
+
+
+def assert_on_the_writer(cluster: LocalCluster, connection: Any) -> None:
+    assert instance_of(connection) == true_writer(cluster)
+    assert not is_reader(connection)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_the_cluster_is_found_from_any_endpoint(multi_az: LocalCluster, connect: Connect, endpoint: str) -> None:
+def test_the_cluster_is_found_from_any_endpoint(
+    multi_az: LocalCluster, connect: Connect, driver: Driver, endpoint: str
+) -> None:
     connection = connect(multi_az, host(multi_az, endpoint), autocommit=False)
-    assert connection.info.transaction_status == TransactionStatus.IDLE
+    assert not is_in_transaction(connection)
     known: Any = connection._session.cluster
-    assert known.dialect.code == "multi-az-pg"
+    assert known.dialect.code in {"multi-az-pg", "multi-az-mysql"}
     assert {member.host for member in known.store.current.hosts} == {member.host for member in multi_az.instances}
+    if driver.engine is not POSTGRESQL:  # whose table of members does not say who writes: each is asked
+        eventually(lambda: known.store.current.writer)
     assert known.store.current.writer.host == multi_az.writer.host
-    assert value(connection, INSTANCE) == connection._session.host.host_id
+    assert instance_of(connection) == connection._session.host.host_id
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -74,11 +111,11 @@ def test_a_connection_to_any_endpoint_survives_the_loss_of_its_host(
     multi_az: LocalCluster, connect: Connect, endpoint: str, kind: Any
 ) -> None:
     connection = connect(multi_az, host(multi_az, endpoint), failure_detection_time_ms=300)
-    on_writer = value(connection, INSTANCE) == multi_az.writer.name
+    on_writer = instance_of(connection) == multi_az.writer.name
     multi_az.switchover() if kind == "switchover" else multi_az.failover(kind=kind)
     if on_writer:
         with pytest.raises(FailoverSuccessError):
-            connection.execute("SELECT 1")
+            execute(connection, "SELECT 1")
         assert_on_the_writer(multi_az, connection)
     else:  # the standbys go on
         assert value(connection, "SELECT 1") == 1
@@ -95,7 +132,7 @@ def test_while_the_tables_are_old_the_writer_is_found(multi_az: LocalCluster, co
     for _ in range(2):
         multi_az.failover(wait="all")
         with pytest.raises(FailoverSuccessError):
-            connection.execute("SELECT 1")
+            execute(connection, "SELECT 1")
         assert_on_the_writer(multi_az, connection)
 
 
@@ -107,7 +144,7 @@ def write_until(connection: AwsWrapperConnection, table: str, done: threading.Ev
     while not done.is_set():
         number += 1
         try:
-            connection.execute(f"INSERT INTO {table} VALUES (%s)".encode(), (number,))
+            execute(connection, f"INSERT INTO {table} VALUES (%s)", number)
         except FailoverSuccessError:
             continue
         acknowledged.add(number)
@@ -123,13 +160,17 @@ def test_a_switchover_interrupts_a_program_that_writes_for_a_moment(
     for _ in range(3):
         administrate(multi_az, f"TRUNCATE {table}")
         acknowledged, times, result = switched_over_while_writing(multi_az, connection, table)
-        kept = at_server(multi_az, result.new_writer, f"SELECT array_agg(id) FROM {table}")
-        assert acknowledged <= set(kept)
+        assert acknowledged <= numbers_in(multi_az, result.new_writer, table)
         assert times[0] < result.began
         assert times[-1] > result.writer_accepts
         gaps.append(max(after - before for before, after in pairwise(times)))
     with capsys.disabled():
         print(" longest interruption of the writes: " + ", ".join(f"{gap:.3f} s" for gap in gaps), end="")  # noqa: T201
+
+
+def numbers_in(cluster: LocalCluster, instance: str, table: str) -> set[int]:
+    with closing(cluster.connect_directly(instance)) as direct:
+        return {number for (number,) in execute(direct, f"SELECT id FROM {table}").fetchall()}
 
 
 def switched_over_while_writing(
@@ -150,25 +191,26 @@ def switched_over_while_writing(
 def test_readers_connections_are_not_touched_by_a_switchover(multi_az: LocalCluster, connect: Connect) -> None:
     reader = next(instance for instance in multi_az.readers if instance != multi_az.readers[0])
     connection = connect(multi_az, reader.host)
-    before = connection.info.backend_pid
+    before = process_of(connection)
     multi_az.switchover(multi_az.readers[0], wait="all")
-    assert value(connection, "SELECT pg_backend_pid()") == before
+    assert process_of(connection) == before
 
 
 def test_a_program_moves_between_the_writer_and_the_standbys(multi_az: LocalCluster, connect: Connect) -> None:
     connection = connect(multi_az, plugins="read_write_splitting,failover")
     connection.read_only = True
-    assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is True
+    assert is_reader(connection)
     connection.read_only = False
     assert_on_the_writer(multi_az, connection)
     multi_az.switchover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
     assert_on_the_writer(multi_az, connection)
     connection.read_only = True
-    assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is True
+    assert is_reader(connection)
 
 
+@pytest.mark.drivers("postgresql")
 def test_a_search_path_cannot_mislead_the_driver(multi_az: LocalCluster, connect: Connect) -> None:
     administrate(
         multi_az,
@@ -185,44 +227,47 @@ def test_a_search_path_cannot_mislead_the_driver(multi_az: LocalCluster, connect
     assert connection._session.host.host == multi_az.writer.host
     multi_az.switchover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
     assert connection._session.host.host == multi_az.writer.host
 
 
 # Users
 
 
-def test_a_user_who_is_not_granted_rds_tools_connects_without_failover(
-    multi_az: LocalCluster, connect: Connect, caplog: pytest.LogCaptureFixture
+def test_a_user_who_is_not_granted_the_topology_connects_without_failover(
+    multi_az: LocalCluster, connect: Connect, driver: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
+    on_postgresql = driver.engine is POSTGRESQL
     with login_role(multi_az, "not_granted", "secret"), caplog.at_level(logging.WARNING):
         connection, another = [connect(multi_az, user="not_granted", password="secret") for _ in range(2)]
         assert (connection._session.cluster, another._session.cluster) == (None, None)
-        assert value(connection, "SELECT current_user::text") == "not_granted"
+        user = "current_user::text" if on_postgresql else "SUBSTRING_INDEX(USER(), '@', 1)"
+        assert value(connection, f"SELECT {user}") == "not_granted"
         assert [record.levelname for record in caplog.records] == ["WARNING"], "it is said once"
-        assert "grant USAGE" in caplog.text
+        assert ("grant USAGE" if on_postgresql else "GRANT SELECT ON mysql.rds_topology") in caplog.text
         granted = connect(multi_az)
         assert granted._session.cluster is not None
         multi_az.switchover()
-        with pytest.raises(psycopg.OperationalError) as caught:
-            connection.execute("SELECT 1")
-        assert type(caught.value).__module__.startswith("psycopg")
+        with pytest.raises(driver.module.Error) as caught:
+            execute(connection, "SELECT 1")
+        assert not type(caught.value).__module__.startswith("aws_advanced_python_wrapper")
         with pytest.raises(FailoverSuccessError):
-            granted.execute("SELECT 1")
+            execute(granted, "SELECT 1")
         assert_on_the_writer(multi_az, granted)
 
 
+@pytest.mark.drivers("postgresql")
 def test_being_turned_away_by_a_server_that_restarts_is_no_refusal(multi_az: LocalCluster, connect: Connect) -> None:
     with login_role(multi_az, "turned_away", "secret"):
         administrate(multi_az, "GRANT USAGE ON SCHEMA rds_tools TO turned_away")
         connection, of_another = connect(multi_az, user="turned_away", password="secret"), connect(multi_az)
         administrate(multi_az, "ALTER ROLE turned_away NOLOGIN")
         multi_az.switchover()
-        calling = Background(connection.execute, "SELECT 1")
+        calling = Background(execute, connection, "SELECT 1")
         monitor = connection._session.cluster.monitor  # type: ignore[union-attr]
         eventually(lambda: "not permitted to log in" in str(monitor.reasons))
         with pytest.raises(FailoverSuccessError):
-            of_another.execute("SELECT 1")
+            execute(of_another, "SELECT 1")
         assert_on_the_writer(multi_az, of_another)
         administrate(multi_az, "ALTER ROLE turned_away LOGIN")
         with pytest.raises(FailoverSuccessError):
@@ -231,14 +276,22 @@ def test_being_turned_away_by_a_server_that_restarts_is_no_refusal(multi_az: Loc
         administrate(multi_az, "REVOKE USAGE ON SCHEMA rds_tools FROM turned_away")
 
 
-def test_a_password_that_was_changed_is_said_at_once(multi_az: LocalCluster, connect: Connect) -> None:
+GRANTS = {
+    "postgresql": ("GRANT USAGE ON SCHEMA rds_tools TO", "REVOKE USAGE ON SCHEMA rds_tools FROM"),
+    "mysql": ("GRANT SELECT ON mysql.rds_topology TO", "REVOKE SELECT ON mysql.rds_topology FROM"),
+}
+CHANGE_PASSWORD = {"postgresql": "ALTER ROLE changed PASSWORD", "mysql": "ALTER USER changed IDENTIFIED BY"}
+
+
+def test_a_password_that_was_changed_is_said_at_once(multi_az: LocalCluster, connect: Connect, driver: Driver) -> None:
+    grant, revoke = GRANTS[driver.engine.name]
     with login_role(multi_az, "changed", "secret"):
-        administrate(multi_az, "GRANT USAGE ON SCHEMA rds_tools TO changed")
+        administrate(multi_az, f"{grant} changed")
         keeper, connection = connect(multi_az), connect(multi_az, user="changed", password="secret")
-        administrate(multi_az, "ALTER ROLE changed PASSWORD 'another'")
+        administrate(multi_az, f"{CHANGE_PASSWORD[driver.engine.name]} 'another'")
         multi_az.switchover()
-        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            connection.execute("SELECT 1")
+        with pytest.raises(driver.module.Error, match=r"password authentication failed|Access denied"):
+            execute(connection, "SELECT 1")
         with pytest.raises(FailoverSuccessError):
-            keeper.execute("SELECT 1")
-        administrate(multi_az, "REVOKE USAGE ON SCHEMA rds_tools FROM changed")
+            execute(keeper, "SELECT 1")
+        administrate(multi_az, f"{revoke} changed")
