@@ -12,7 +12,8 @@ import pytest
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
-from cluster.support import WHO, eventually, value
+from cluster.drivers import every_driver
+from cluster.support import eventually, execute, instance_of, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.support import Connect
+
+pytestmark = every_driver
 
 READS: dict[str, Any] = {"plugins": "read_write_splitting,failover", "topology_refresh_ms": 100}
 
@@ -32,7 +35,7 @@ def reader_of(request: pytest.FixtureRequest, cluster: LocalCluster, connect: Co
     def by_read_only(strategy: Any = "random", **settings: Any) -> str:
         connection = connect(cluster, **{**READS, **settings}, reader_host_selector_strategy=strategy)
         connection.read_only = True
-        return str(value(connection, WHO))
+        return instance_of(connection)
 
     def by_failover(strategy: Any = "random", **settings: Any) -> str:
         connection = connect(
@@ -41,8 +44,8 @@ def reader_of(request: pytest.FixtureRequest, cluster: LocalCluster, connect: Co
         )  # fmt: skip
         cluster.writer.proxy.reset()
         with pytest.raises(FailoverSuccessError):
-            connection.execute("SELECT 1")
-        return str(value(connection, WHO))
+            execute(connection, "SELECT 1")
+        return instance_of(connection)
 
     return by_read_only if request.param == "read_only" else by_failover
 
@@ -65,6 +68,7 @@ def test_readers_take_turns(cluster: LocalCluster, reader_of: Callable[..., str]
     assert Counter(names) == {reader.name: 3 for reader in cluster.readers}
 
 
+@pytest.mark.drivers("postgresql")  # psycopg's pool
 @pytest.mark.parametrize("strategy", ["round_robin", "least_connections"])
 def test_a_pool_that_fills_itself_has_its_readers_evenly(cluster: LocalCluster, strategy: str) -> None:
     connection_class: Any = AwsWrapperConnection
@@ -82,7 +86,7 @@ def test_a_pool_that_fills_itself_has_its_readers_evenly(cluster: LocalCluster, 
     ) as pool:
         pool.wait()
         lent = [pool.getconn() for _ in range(6)]
-        assert Counter(value(connection, WHO) for connection in lent) == {reader.name: 3 for reader in cluster.readers}
+        assert Counter(instance_of(connection) for connection in lent) == {reader.name: 3 for reader in cluster.readers}
         for connection in lent:
             pool.putconn(connection)
 
@@ -117,7 +121,7 @@ def test_a_function_of_the_programs_chooses(cluster: LocalCluster, reader_of: Ca
 def test_a_reader_that_comes_back_is_chosen_again(cluster: LocalCluster, connect: Connect) -> None:
     name = cluster.readers[0].name
     watching = connect(cluster, **READS)
-    assert value(watching, WHO) == cluster.writer.name
+    assert instance_of(watching) == cluster.writer.name
     cluster.kill(name)
     known(cluster).store.mark_unavailable(host_named(cluster, name).address)
     cluster.start_instance(name)
@@ -132,7 +136,6 @@ FASTEST: dict[str, Any] = {
     "plugins": "read_write_splitting,failover,fastest_response_strategy",
     "reader_host_selector_strategy": "fastest_response",
     "response_measurement_interval_ms": 200,
-    "frt-application_name": "stopwatch",
 }
 
 
@@ -150,8 +153,8 @@ def test_a_reader_that_becomes_slow_loses_its_place(cluster: LocalCluster, conne
         for _ in range(3):
             connection = connect(cluster, **FASTEST)
             connection.read_only = True
-            assert value(connection, WHO) == fast.name
-    assert value(watching, WHO) == cluster.writer.name
+            assert instance_of(connection) == fast.name
+    assert instance_of(watching) == cluster.writer.name
 
 
 def test_a_frozen_reader_has_no_response_time(cluster: LocalCluster, connect: Connect) -> None:
@@ -162,19 +165,20 @@ def test_a_frozen_reader_has_no_response_time(cluster: LocalCluster, connect: Co
     eventually(lambda: response_time(cluster, frozen.name) is None)
     connection = connect(cluster, **FASTEST)
     connection.read_only = True
-    assert value(connection, WHO) == other.name
+    assert instance_of(connection) == other.name
     cluster.resume(frozen)
     eventually(lambda: response_time(cluster, frozen.name))
-    assert value(watching, WHO) == cluster.writer.name
+    assert instance_of(watching) == cluster.writer.name
 
 
+@pytest.mark.drivers("postgresql")  # by the name of the application, which MySQL's drivers do not all tell
 def test_the_measurements_take_one_connection_for_each_host_and_end(cluster: LocalCluster, connect: Connect) -> None:
     def stopwatches() -> int:
         with cluster.connect_directly(cluster.readers[0]) as direct:
             count = value(direct, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stopwatch'")
         return int(count)
 
-    connections = [connect(cluster, **FASTEST) for _ in range(3)]
+    connections = [connect(cluster, **FASTEST, **{"frt-application_name": "stopwatch"}) for _ in range(3)]
     eventually(lambda: all(response_time(cluster, reader.name) for reader in cluster.readers))
     assert stopwatches() == 1
     for connection in connections:
