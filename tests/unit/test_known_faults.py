@@ -15,9 +15,9 @@ TESTS = Path(__file__).parent.parent
 SQL_OF_ITS_OWN = {
     "a query of the driver's opens a transaction": [
         "cluster/test_own_sql.py::test_no_occasion_opens_a_transaction",
-        "cluster/test_plain_postgresql.py::test_no_transaction_is_opened",
-        "cluster/test_plain_postgresql.py::test_no_transaction_is_opened_on_a_cluster",
-        "cluster/test_plain_postgresql.py::test_a_connection_that_failed_over_is_in_no_transaction",
+        "cluster/test_plain_databases.py::test_no_transaction_is_opened",
+        "cluster/test_plain_databases.py::test_no_transaction_is_opened_on_a_cluster",
+        "cluster/test_plain_databases.py::test_a_connection_that_failed_over_is_in_no_transaction",
         "cluster/test_internal_pools.py::test_each_program_finds_a_connection_as_new",
     ],
     "a query of the driver's ends the program's transaction": [
