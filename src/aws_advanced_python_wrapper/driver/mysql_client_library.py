@@ -10,7 +10,7 @@ import ctypes
 import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mysql.connector.errors import get_mysql_exception
+from mysql.connector.errors import OperationalError, get_mysql_exception
 
 try:
     import _mysql_connector
@@ -65,8 +65,10 @@ def reset(connection: Any) -> bool:
 
 def refresh(connection: Any, options: int) -> None:
     """Have the server refresh what the flags say, while other threads run; raises the driver's error."""
+    if not connection.connected():
+        raise OperationalError("MySQL Connection not available")
     library, structure = _library(), _structure(connection)
-    if not connection.connected() or library.refresh(structure, options):
+    if library.refresh(structure, options):
         message, state = library.message(structure).decode(errors="replace"), library.state(structure).decode()
         raise get_mysql_exception(library.number(structure), msg=message, sqlstate=state)
 

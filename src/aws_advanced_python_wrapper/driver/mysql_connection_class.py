@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
-from mysql.connector.abstracts import MySQLConnectionAbstract
-from mysql.connector.errors import InterfaceError
 from mysql.connector.version import VERSION
 
-from aws_advanced_python_wrapper.driver import mysql_client_library
 from aws_advanced_python_wrapper.driver.mysql_connector_arguments import POOL_ARGUMENTS
+from aws_advanced_python_wrapper.driver.mysql_extension import Freed, Sharing
 from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.preceding import preceded
@@ -89,56 +87,7 @@ class Flagged:
         vars(self)[_FLAGS] = flags
 
 
-class Sharing:
-    """The calls in which older C extensions let no other thread run: a host that is silent would stop the program.
-
-    Each does what the driver's own does, by the client library itself or by a statement.
-    """
-
-    _cmysql: Any
-    handle_unread_result: Callable[[], None]
-    fetch_eof_status: Callable[[], Any]
-    reconnect: Callable[..., None]
-    _post_connection: Callable[[], None]
-
-    autocommit = MySQLConnectionAbstract.autocommit
-
-    def is_connected(self) -> bool:
-        """Tell whether the server answers."""
-        if not self._cmysql:
-            return False
-        self.handle_unread_result()
-        return mysql_client_library.ping(self._cmysql)
-
-    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
-        """Ask the server for an answer; raises InterfaceError if there is none and it is not to be connected again."""
-        if self.is_connected():
-            return
-        if not reconnect:
-            raise InterfaceError("Connection to MySQL is not available")
-        self.reconnect(attempts=attempts, delay=delay)
-
-    def commit(self) -> None:
-        """Commit the open transaction."""
-        if self._cmysql:
-            self.handle_unread_result()
-            self._cmysql.query(b"COMMIT")
-
-    def cmd_reset_connection(self) -> bool:
-        """Have the server begin the session anew; False if it does not."""
-        done = mysql_client_library.reset(self._cmysql)
-        if done:
-            self._post_connection()
-        return done
-
-    def cmd_refresh(self, options: int) -> Any:
-        """Have the server refresh what the flags say."""
-        self.handle_unread_result()
-        mysql_client_library.refresh(self._cmysql, options)
-        return self.fetch_eof_status()
-
-
 def _parts(drivers: type) -> tuple[type, ...]:
     if not hasattr(drivers, "_server_status"):
         return (Followed, Flagged)
-    return (Followed,) if _SHARES else (Followed, Sharing)
+    return (Followed, Freed) if _SHARES else (Followed, Freed, Sharing)

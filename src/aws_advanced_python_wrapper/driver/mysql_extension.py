@@ -1,0 +1,150 @@
+"""What goes before the C extension's own class of connections: nothing that it does may stop, or end, the program."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from mysql.connector.abstracts import MySQLConnectionAbstract
+from mysql.connector.errors import InterfaceError
+
+from aws_advanced_python_wrapper.driver import mysql_client_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
+
+
+class Ended:
+    """Stands for the extension's object when that has ended: answers as one that was never connected.
+
+    Where the extension itself would end the program there is an error.
+    """
+
+    def __init__(self, never_connected: Any) -> None:
+        self._never_connected = never_connected
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._never_connected, name)
+
+    def select_db(self, *_args: Any) -> None:
+        """Raise the extension's error."""
+        self._never_connected.rollback()
+
+    hex_string = shutdown = select_db
+
+
+class Freed:
+    """Frees the extension's object when nobody is inside one of its calls: the client library knows no locks.
+
+    Threads that begin a call after that get the driver's own errors.
+    """
+
+    _cmysql: Any
+    _noted_socket: Any = None
+    _span: Any
+    unread_result: bool
+
+    # It sends a statement. The extension's own setter says nothing when the connection is lost meanwhile.
+    autocommit = MySQLConnectionAbstract.autocommit
+
+    def cmd_stmt_prepare(self, *args: Any, **kwargs: Any) -> Any:
+        """Prepare a statement, which works on the extension's object without referring to it."""
+        statement = super().cmd_stmt_prepare(*args, **kwargs)  # type: ignore[misc]
+        self._count_statements(1)
+        return statement
+
+    def cmd_stmt_close(self, *args: Any, **kwargs: Any) -> Any:
+        """Close a prepared statement."""
+        result = super().cmd_stmt_close(*args, **kwargs)  # type: ignore[misc]
+        self._count_statements(-1)
+        return result
+
+    def _count_statements(self, more: int) -> None:
+        vars(self)[_STATEMENTS] = vars(self).get(_STATEMENTS, 0) + more
+
+    def _open_connection(self) -> None:
+        vars(self)[_STATEMENTS] = 0
+        super()._open_connection()  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Say farewell and close. What may be in use is shut down, and freed by whoever uses it last.
+
+        With rows on their way there is no farewell: all of them would have to be read before it.
+        """
+        if not self._cmysql or isinstance(self._cmysql, Ended):
+            return
+        if self.unread_result:
+            self._shut_down(self._noted_socket)
+        self._free()
+        if self._span is not None and self._span.is_recording():
+            self._span.end()
+
+    disconnect = close
+
+    def _free(self) -> None:
+        library_object, noted = self._cmysql, self._noted_socket
+        never_connected = type(library_object)()
+        mine = sys.getrefcount(never_connected)
+        self._cmysql = Ended(never_connected)
+        if vars(self).get(_STATEMENTS):
+            vars(self)[_KEPT] = library_object
+        if sys.getrefcount(library_object) > mine:
+            self._shut_down(noted)
+        else:
+            library_object.close()
+
+    @staticmethod
+    def _shut_down(noted: Any) -> None:
+        with contextlib.suppress(OSError, AttributeError), noted[1].duplicate() as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+
+class Sharing:
+    """The calls in which older C extensions let no other thread run: a host that is silent would stop the program.
+
+    Each does what the driver's own does, by the client library itself or by a statement.
+    """
+
+    _cmysql: Any
+    handle_unread_result: Callable[[], None]
+    fetch_eof_status: Callable[[], Any]
+    reconnect: Callable[..., None]
+    _post_connection: Callable[[], None]
+
+    def is_connected(self) -> bool:
+        """Tell whether the server answers."""
+        if not self._cmysql:
+            return False
+        self.handle_unread_result()
+        return mysql_client_library.ping(self._cmysql)
+
+    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
+        """Ask the server for an answer; raises InterfaceError if there is none and it is not to be connected again."""
+        if self.is_connected():
+            return
+        if not reconnect:
+            raise InterfaceError("Connection to MySQL is not available")
+        self.reconnect(attempts=attempts, delay=delay)
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        if self._cmysql:
+            self.handle_unread_result()
+            self._cmysql.query(b"COMMIT")
+
+    def cmd_reset_connection(self) -> bool:
+        """Have the server begin the session anew; False if it does not."""
+        done = mysql_client_library.reset(self._cmysql)
+        if done:
+            self._post_connection()
+        return done
+
+    def cmd_refresh(self, options: int) -> Any:
+        """Have the server refresh what the flags say."""
+        self.handle_unread_result()
+        mysql_client_library.refresh(self._cmysql, options)
+        return self.fetch_eof_status()
