@@ -220,26 +220,24 @@ class AwsWrapperCursor(CursorFacade):
         """The connection that opened this cursor."""
         return self._connection
 
-    def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Any:
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Execute a statement; returns this cursor, or what the driver returns if it is to go through many results.
 
-        What comes after the parameters are the driver's own options.
+        The arguments are the driver's: the statement, its parameters, and the driver's own options.
         """
         # The commonest of all calls: without keywords it is a little quicker.
-        if not (options or more):
-            self._call(self._raw.execute, query, params)
-            return self
-        result = self._call(self._raw.execute, query, params, *more, **options)
-        return self if result is None else self._ours_of_each(result)
+        call, execute = self._call, self._raw.execute
+        result = call(execute, *args, **kwargs) if kwargs else call(execute, *args)
+        return self if result is None or result is self._raw else self._ours_of_each(result)
 
     def _ours_of_each(self, result: Any) -> Any:
-        if result is self._raw or not isinstance(result, Iterator):
+        if not isinstance(result, Iterator):
             return self._ours(result)
         return watched_rows(self._session, result, self._ours)
 
-    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        """Execute a statement once for each set of parameters. The options are the driver's."""
-        self._call(self._raw.executemany, query, params_seq, **options)
+    def executemany(self, *args: Any, **kwargs: Any) -> None:
+        """Execute a statement once for each set of parameters. The arguments are the driver's."""
+        self._call(self._raw.executemany, *args, **kwargs)
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
         """Call a stored procedure, where the driver can."""

@@ -246,17 +246,20 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
         """The connection that opened this cursor."""
         return self._connection
 
-    async def execute(self, query: Any, params: Any = None, *more: Any, **options: Any) -> Any:
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Execute a statement; returns this cursor, or the number of rows if the driver does.
 
-        What comes after the parameters are the driver's own options.
+        The arguments are the driver's: the statement, its parameters, and the driver's own options.
         """
-        result = await self._call(self._raw.execute, query, params, *more, **options)
+        result = await self._call(self._raw.execute, *args, **kwargs)
         return self if result is None or result is self._raw else result
 
-    async def executemany(self, query: Any, params_seq: Any, **options: Any) -> Any:
-        """Execute a statement once for each set of parameters; returns what the driver does."""
-        return await self._call(self._raw.executemany, query, params_seq, **options)
+    async def executemany(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute a statement once for each set of parameters; returns what the driver does.
+
+        The arguments are the driver's.
+        """
+        return await self._call(self._raw.executemany, *args, **kwargs)
 
     async def callproc(self, *args: Any, **kwargs: Any) -> Any:
         """Call a stored procedure, where the driver can."""

@@ -150,7 +150,8 @@ class CursorFacade(Facade):
         local = self._session.adapter.rows_are_local(raw)
         for name in _ROWS:
             method = getattr(raw, name)
-            bind(self, name, method if local else self._watched(method))
+            # What is bound must not refer to this cursor: in a cycle it would not be collected at once.
+            bind(self, name, method if local else partial(self._call, method))
 
     @abstractmethod
     def become_stale(self, reason: str) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _NOTED = "_noted_socket"
 
+_NO_NUMBER = -1
+
 
 class MysqlAdapter(MysqlSession, DriverAdapter):
     """The part of a MySQL driver's adapter that does not depend on the driver.
@@ -180,5 +182,8 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
         return is_wrong_password(error)
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
-        """See `mysql_errors`."""
-        return classify(error, connection_lost=raw is None or self.is_closed(raw))
+        """See `mysql_errors`; with rows on their way MySQL Connector/Python calls a connection not available."""
+        lost = raw is None or self.is_closed(raw)
+        if not lost and getattr(error, "errno", None) == _NO_NUMBER and not self.is_between_statements(raw):
+            return ErrorKind.OTHER
+        return classify(error, connection_lost=lost)

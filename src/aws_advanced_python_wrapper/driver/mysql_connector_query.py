@@ -11,6 +11,8 @@ from aws_advanced_python_wrapper.driver import mysql_client_library
 from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aws_advanced_python_wrapper.driver.adapter import Rows
 
 
@@ -55,9 +57,10 @@ def ask_extension(connection: Any, sql: str) -> Rows:
     """Run a query through the C extension and return its rows as text; raises the driver's error."""
     asked, rows = connection._cmysql, []  # noqa: SLF001 - a cursor would take longer, and warn as the program wants it
     try:
-        asked.query(sql.encode(connection.python_charset), raw=True, buffered=True, raw_as_string=True)
+        # What `raw_as_string` says would hold for the program's next calls as well.
+        asked.query(sql.encode(connection.python_charset), raw=True, buffered=True, raw_as_string=False)
         while asked.have_result_set and (row := asked.fetch_row()) is not None:
-            rows.append(row)
+            rows.append(_as_text(row))
         asked.free_result()
     except mysql_client_library.ERRORS as error:
         raise get_mysql_exception(error.errno, msg=error.msg, sqlstate=error.sqlstate) from error
@@ -68,5 +71,8 @@ def ask(connection: Any, sql: str) -> Rows:
     """Run a query in pure Python and return its rows as text; raises the driver's error."""
     if "columns" not in connection.cmd_query(sql.encode(connection.python_charset)):
         return []
-    rows = connection.get_rows(raw=True)[0]
-    return [tuple(None if value is None else bytes(value).decode() for value in row) for row in rows]
+    return [_as_text(row) for row in connection.get_rows(raw=True)[0]]
+
+
+def _as_text(row: Iterable[bytes | bytearray | None]) -> tuple[str | None, ...]:
+    return tuple(None if value is None else value.decode() for value in row)

@@ -10,11 +10,13 @@ import asyncio
 import inspect
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aws_advanced_python_wrapper.core.io import run
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 SIDES: dict[str, dict[str, Any] | None] = {"bare": None, "no plugin": {"plugins": ""}, "default plugins": {}}
 """Side -> the parameters of this driver, None for the wrapped driver itself."""
