@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
 from mysql.connector.version import VERSION
 
 from aws_advanced_python_wrapper.driver.mysql_connector_arguments import POOL_ARGUMENTS
-from aws_advanced_python_wrapper.driver.mysql_extension import Freed, Sharing
+from aws_advanced_python_wrapper.driver.mysql_extension import Ended, Freed, Sharing
 from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.preceding import preceded
@@ -59,6 +60,26 @@ class Followed(RememberingConnection):
         cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
         vars(cursor)[_CONNECTION] = self
         return cursor
+
+
+def moved(connection: Any) -> tuple[Any, bool]:
+    """Return an object of the same class to which a connection's session has moved, and whether it is sole with that.
+
+    The first object has ended then, and with it all cursors. Sole is who does not share the session with a thread that
+    is inside a call.
+    """
+    twin = object.__new__(type(connection))
+    vars(twin).update(vars(connection))
+    connection._noted_socket = (None, None)  # noqa: SLF001 - ours
+    if hasattr(connection, "_cmysql"):
+        name, library_object = "_cmysql", connection._cmysql  # noqa: SLF001 - there is no other way
+        connection._cmysql = Ended(type(library_object)())  # noqa: SLF001
+        connection.keep_for_statements(library_object)
+        del library_object
+    else:
+        name, connection._socket = "_socket", None  # noqa: SLF001
+    # One reference of the twin itself, and one of the noted socket's.
+    return twin, sys.getrefcount(vars(twin)[name]) <= sys.getrefcount(object()) + 2
 
 
 def connection_of(cursor: Any) -> Any:

@@ -17,7 +17,11 @@ from aws_advanced_python_wrapper.driver import mysql_client_library, mysql_conne
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connection_class import connection_of, follow, sharing_from_the_start
+from aws_advanced_python_wrapper.driver.mysql_connection_class import (
+    connection_of,
+    follow,
+    sharing_from_the_start,
+)
 from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     end_those,
     idle,
@@ -25,6 +29,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     lent_as,
     note_lent,
     put_another,
+    take_back,
 )
 from aws_advanced_python_wrapper.driver.mysql_connector_query import (
     ExtensionsNote,
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 
 _FAREWELL = 5.0  # s; how long closing a connection may take
 
-_NO_NUMBER = -1
+_LOST_IT_SEEMS = 2055  # MySQL's client error CR_SERVER_LOST_EXTENDED
 
 _COMMANDS = (
     *("change_user", "debug", "init_db", "ping", "process_info", "process_kill", "query", "quit", "refresh"),
@@ -73,7 +78,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         {
             *("connect", "reconnect", "disconnect", "shutdown", "start_transaction", "ping", "is_connected"),
             *("reset_session", "info_query", "consume_results", "get_row", "get_rows", "set_charset_collation"),
-            *("next_result", "free_result"),
+            *("next_result", "free_result", "get_self"),
             *(f"cmd_{name}" for name in _COMMANDS),
         }
     )
@@ -169,6 +174,12 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
             self.abort(raw)
             await self.close(io, raw)
             return
+        if isinstance(raw, PooledMySQLConnection):
+            raw, sole = take_back(raw)
+            if not sole:
+                self.abort(raw)
+                await self.close(io, raw, in_use=True)
+                return
         with suppress(*self.failures), io.alarm(_FAREWELL, lambda: self.abort(raw)):
             await io.call(raw.close)
 
@@ -223,11 +234,11 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         return isinstance(value, MySQLCursorAbstract)
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
-        """Pure Python takes a connection with rows on their way for one that is not available."""
+        """The C extension takes a connection for lost when it is given arguments of a wrong type."""
         kind = super().classify(error, raw)
-        if kind is not ErrorKind.NETWORK or raw is None or getattr(error, "errno", None) != _NO_NUMBER:
+        if kind is not ErrorKind.NETWORK or raw is None or getattr(error, "errno", None) != _LOST_IT_SEEMS:
             return kind
-        return kind if self.is_closed(raw) or self.is_between_statements(raw) else ErrorKind.OTHER
+        return kind if self.is_closed(raw) or not is_extensions(self.wire(raw)) else ErrorKind.OTHER
 
 
 def _second_line(settings: Settings) -> dict[str, int]:

@@ -9,6 +9,8 @@ from mysql.connector import pooling
 from mysql.connector.constants import CNX_POOL_ARGS
 from mysql.connector.pooling import PooledMySQLConnection
 
+from aws_advanced_python_wrapper.driver.mysql_connection_class import moved
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -47,6 +49,16 @@ def end_those(connections: list[Any], abort: Callable[[Any], None]) -> None:
     for connection in connections:
         if lent_as(connection) is connection:
             abort(connection)
+
+
+def take_back(raw: Any) -> tuple[Any, bool]:
+    """Take a connection from the program; nothing that it does with its objects reaches the pool's next user.
+
+    Returns what gives the connection back to the pool when it is closed, and whether no thread is inside a call on it.
+    """
+    connection, raw._cnx = raw._cnx, None  # noqa: SLF001
+    twin, sole = moved(connection)
+    return PooledMySQLConnection(raw._cnx_pool, twin), sole  # noqa: SLF001
 
 
 def put_another(raw: Any) -> Any:

@@ -15,6 +15,9 @@ from aws_advanced_python_wrapper.driver import mysql_client_library
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aws_advanced_python_wrapper.driver.sockets import NotedSocket
+
+_NOT_NOTED = (None, None)
 _STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
 
 
@@ -44,7 +47,7 @@ class Freed:
     """
 
     _cmysql: Any
-    _noted_socket: Any = None
+    _noted_socket: tuple[Any, NotedSocket | None] = _NOT_NOTED
     _span: Any
     unread_result: bool
 
@@ -78,7 +81,7 @@ class Freed:
         if not self._cmysql or isinstance(self._cmysql, Ended):
             return
         if self.unread_result:
-            self._shut_down(self._noted_socket)
+            _shut_down(self._noted_socket[1])
         self._free()
         if self._span is not None and self._span.is_recording():
             self._span.end()
@@ -86,20 +89,25 @@ class Freed:
     disconnect = close
 
     def _free(self) -> None:
-        library_object, noted = self._cmysql, self._noted_socket
-        never_connected = type(library_object)()
+        noted, self._noted_socket = self._noted_socket[1], _NOT_NOTED
+        library_object, never_connected = self._cmysql, type(self._cmysql)()
         mine = sys.getrefcount(never_connected)
         self._cmysql = Ended(never_connected)
-        if vars(self).get(_STATEMENTS):
-            vars(self)[_KEPT] = library_object
+        self.keep_for_statements(library_object)
         if sys.getrefcount(library_object) > mine:
-            self._shut_down(noted)
+            _shut_down(noted)
         else:
             library_object.close()
 
-    @staticmethod
-    def _shut_down(noted: Any) -> None:
-        with contextlib.suppress(OSError, AttributeError), noted[1].duplicate() as duplicate:
+    def keep_for_statements(self, library_object: Any) -> None:
+        """Keep an object that is given up for as long as this one, if it has prepared statements."""
+        if vars(self).get(_STATEMENTS):
+            vars(self)[_KEPT] = library_object
+
+
+def _shut_down(noted: NotedSocket | None) -> None:
+    if noted is not None:
+        with contextlib.suppress(OSError), noted.duplicate() as duplicate:
             duplicate.shutdown(socket.SHUT_RDWR)
 
 
