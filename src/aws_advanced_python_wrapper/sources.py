@@ -18,8 +18,11 @@ T = TypeVar("T")
 
 _NO_PROFILE: Mapping[str, Any] = MappingProxyType({})
 
-NONE_IS_A_VALUE = frozenset({"prepare_threshold"})
-"""Of every other parameter None says that it is not given. psycopg: None switches prepared statements off."""
+NONE_IS_A_VALUE = frozenset({"prepare_threshold", "autocommit"})
+"""Of every other parameter None says that it is not given.
+
+psycopg: None switches prepared statements off. aiomysql: None leaves to the server whether a session commits by itself.
+"""
 
 
 class Sources(NamedTuple):

@@ -32,7 +32,9 @@ class Guarded(RememberingAiomysql):
     _reader: asyncio.StreamReader | None
     _writer: asyncio.StreamWriter | None
     _result: Any
+    _ensure_alive: Callable[[], None]
     decoders: Any
+    use_unicode: bool
 
     if TYPE_CHECKING:
         cursor: Callable[..., Any]
@@ -62,6 +64,7 @@ class Guarded(RememberingAiomysql):
             self.when_opened(self)
 
     async def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
+        self._ensure_alive()  # else whoever reads rows gets an AttributeError when the connection is lost or closed
         # The driver forgets what the server says at the end of rows: that a transaction has begun, for example.
         packet = await super()._read_packet(packet_type)  # type: ignore[misc]
         if packet.is_eof_packet():
@@ -90,12 +93,13 @@ class Guarded(RememberingAiomysql):
             del own["_ensure_alive"]
 
     async def ask(self, sql: str) -> Any:
-        """Run a query without a cursor and return its rows, each value as the server has sent it."""
-        converters, self.decoders = self.decoders, {}
+        """Run a query without a cursor and return its rows, each value as the text that the server has sent."""
+        converters, as_text = self.decoders, self.use_unicode
+        self.decoders, self.use_unicode = {}, True
         try:
             await self.query(sql)
         finally:
-            self.decoders = converters
+            self.decoders, self.use_unicode = converters, as_text
         return self._result.rows or ()
 
 
