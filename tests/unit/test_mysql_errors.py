@@ -219,3 +219,10 @@ def test_a_program_may_have_classes_of_its_own() -> None:
 def test_a_wrong_password_is_told_from_another_refusal(number: int, refused: bool) -> None:
     assert is_wrong_password(connector(number)) is refused
     assert is_wrong_password(made([["pymysql.OperationalError", number, None, "Access denied"]])) is refused
+
+
+@pytest.mark.parametrize("text", ["Lost connection to MySQL server during query", "MySQL server has gone away", ""])
+def test_an_error_without_number_counts_where_the_connection_is_lost(text: str) -> None:
+    error = class_of("mysql.MySQLInterfaceError")(text)
+    assert classify(error, connection_lost=True) is NETWORK
+    assert classify(error, connection_lost=False) is OTHER

@@ -51,7 +51,12 @@ _READ_ONLY_OPTION = re.compile("read[-_]only", re.IGNORECASE)
 _TIMEOUTS = frozenset({"ConnectionTimeoutError", "ReadTimeoutError", "WriteTimeoutError"})
 
 _NOT_AVAILABLE = re.compile(r"connection (?:to mysql is )?not available", re.IGNORECASE)
-_NOT_CONNECTED = re.compile("not connected|already closed|cancelled during execution|packet sequence", re.IGNORECASE)
+# C extensions below 9.2 keep neither number nor, at times, text of some errors: of prepared statements, for example.
+_NOT_CONNECTED = re.compile(
+    "not connected|already closed|cancelled during execution|packet sequence|Failed getting COM_STATISTICS|"
+    "lost connection|gone away|^(?:unknown error)?$",
+    re.IGNORECASE,
+)
 
 # What pure Python calls a connection that is fine, but has rows that nobody has read.
 _UNREAD = "Unread result"
@@ -110,9 +115,11 @@ def _by_text(error: BaseException, *, connection_lost: bool) -> ErrorKind:
     text = str(error)
     if any(_UNREAD in str(link) for link in _chain(error)):
         return ErrorKind.OTHER
-    if _NOT_AVAILABLE.search(text) or (connection_lost and _NOT_CONNECTED.search(text)):
+    if _NOT_AVAILABLE.search(text):
         return ErrorKind.NETWORK
-    return ErrorKind.OTHER
+    # Some functions of MySQL Connector/Python's put an error without a number before the one that there was.
+    has_cause = any(_number(link) in _CLIENT for link in _chain(error))
+    return ErrorKind.NETWORK if connection_lost and (has_cause or _NOT_CONNECTED.search(text)) else ErrorKind.OTHER
 
 
 def _number(error: BaseException) -> int | None:
