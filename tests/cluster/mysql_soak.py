@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ import mysql.connector
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.driver import mysql_client_library
+from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,8 @@ MANY_ROWS = (
 
 # The driver stumbles over an answer that is missing where its connection is closed inside a call, and over its pooled
 # connections once they are closed.
-EXPECTED = (mysql.connector.Error, *mysql_client_library.ERRORS, IndexError, TypeError, AttributeError)
+FAILURES = (mysql.connector.Error, *mysql_client_library.ERRORS)
+EXPECTED = (*FAILURES, IndexError, TypeError, AttributeError)
 
 
 def statement(connection: Any) -> None:
@@ -86,6 +89,9 @@ def settings(connection: Any) -> None:
     connection.time_zone = "+01:00"
     connection.database = "information_schema"
 
+
+# What the work here leads to by itself.
+OWN_FAULT = re.compile("Unread result|Commands out of sync|Transaction already in progress")
 
 WORK: tuple[Callable[[Any], Any], ...] = (
     *(statement, all_rows, some_rows, rows_left, each_row, prepared, transaction, settings),
@@ -143,7 +149,22 @@ class Soak:
             for _ in range(WORKS):
                 dice.choice(WORK)(connection)
 
-        self.note("work", work)
+        try:
+            work()
+        except FAILURES as error:
+            self.count(f"work: {getattr(error, 'errno', None)}")
+            self.check(connection, error)
+        except EXPECTED:
+            self.count("work: stumbled")
+        else:
+            self.count("work: well")
+
+    def check(self, connection: Any, error: Exception) -> None:
+        """What fails because a connection is lost must say so: failovers begin with it."""
+        session, lost = connection._session, connection.closed
+        kind = session.adapter.classify(error, session.raw)
+        if lost and kind is not ErrorKind.NETWORK and not OWN_FAULT.search(str(error)):
+            self.count(f"UNEXPECTED {kind}: {error!r}")
 
     def end(self, connection: Any, moment: float, way: int) -> None:
         time.sleep(moment**3 * LONGEST_LIFE)
