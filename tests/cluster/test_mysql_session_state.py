@@ -11,6 +11,7 @@ from aws_advanced_python_wrapper.errors import (
     FailoverFailedError,
     FailoverSuccessError,
     QueryTimeoutError,
+    TransactionResolutionUnknownError,
 )
 from cluster.in_loop import InLoop
 from cluster.support import administrate, database, execute, value
@@ -292,6 +293,14 @@ def test_nothing_is_set_inside_a_transaction(
         getattr(connection, setting)("mysql")
     connection.rollback()
     assert state_of(connection)[2::4] == (0, cluster.database)
+
+
+def test_a_lost_connection_is_lost_also_in_a_transaction(cluster: LocalCluster, connect: Connect) -> None:
+    connection: Any = connect(cluster)
+    execute(connection, "BEGIN")
+    cluster.failover()
+    with pytest.raises(TransactionResolutionUnknownError):
+        connection.set_schema("information_schema")
 
 
 @pytest.mark.drivers("mysql-c", "mysql-pure", "mysql-aio")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +24,12 @@ _CHARACTERISTICS = {
     **{f"ISOLATION LEVEL {level}": (ISOLATION, f"'{level.replace(' ', '-')}'") for level in LEVELS},
 }
 
-# The first letters of a statement that may tell something, as a driver has them.
-_FIRST_WORDS: frozenset[str | bytes] = frozenset(
-    word
-    for letters in ("set", "use")
-    for spelling in map("".join, product(*((letter, letter.upper()) for letter in letters)))
-    for word in (spelling, spelling.encode())
-)
+# How statements that may tell something begin, as the drivers have them: letters, or the numbers of bytes.
+_FIRST = frozenset("suSU") | frozenset(b"suSU")
+_THIRD = frozenset("teTE") | frozenset(b"teTE")
+_BLANK = frozenset(" \t\r\n") | frozenset(b" \t\r\n")
 
+_SHORTEST = len("USE a")
 _LONGEST = 2000  # characters; such a statement tells nothing, and takes long to read
 
 _USE = re.compile(r"\s*USE\s+(?:`((?:[^`]|``)+)`|([^\s`;]+))\s*;?\s*", re.IGNORECASE)
@@ -50,9 +47,11 @@ _EACH = re.compile(_ASSIGNMENT.format(""), re.IGNORECASE)
 
 
 def may_tell(statement: str | bytes | bytearray) -> bool:
-    """Tell quickly whether a statement may be worth reading."""
-    first = statement[:3]
-    if (bytes(first) if isinstance(first, bytearray) else first) in _FIRST_WORDS or first[:1].isspace():
+    """Tell quickly whether a statement may be worth reading: that of most is not."""
+    if len(statement) < _SHORTEST:
+        return False
+    first: Any = statement[0]
+    if first in _BLANK or (statement[2] in _THIRD and first in _FIRST):
         return len(statement) <= _LONGEST
     return False
 

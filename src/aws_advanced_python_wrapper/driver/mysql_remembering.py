@@ -6,12 +6,15 @@ Each class goes before the driver's own class of connections.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.driver.mysql_notes import LEVELS, SessionNotes, may_tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+_NOTES = "notes_what_it_sends"
 
 
 class Remembering:
@@ -37,6 +40,11 @@ class Remembering:
     def _note(self, statement: str | bytes, encoding: str = "utf-8") -> None:
         text = statement if isinstance(statement, str) else bytes(statement).decode(encoding, errors="replace")
         self.session_notes = self.session_notes.after(text)
+
+    async def _noted(self, sending: Awaitable[Any], statement: str | bytes, encoding: str) -> Any:
+        result = await sending
+        self._note(statement, encoding)
+        return result
 
     def _note_database(self, name: str | None) -> None:
         self.session_notes = self.session_notes._replace(database=name or None)
@@ -83,12 +91,14 @@ class _OfConnector(ABC, Remembering):  # in this order: Python changes a connect
 class RememberingConnection(_OfConnector):
     """A connection of MySQL Connector/Python's."""
 
-    def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send a statement, as all the cursors do."""
-        result = super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
-        if may_tell(query):
-            self._note(query, self.python_charset)
-        return result
+    if TYPE_CHECKING:
+        cmd_query: Callable[..., Any]
+
+    def __init_subclass__(cls) -> None:
+        """Have the driver's method that all the cursors call note what it sends."""
+        sends = getattr(cls, "cmd_query", None)
+        if sends is not None and not hasattr(sends, _NOTES):
+            cls.cmd_query = _noting(sends)
 
     def cmd_init_db(self, database: str) -> Any:
         """Change the database."""
@@ -132,15 +142,32 @@ class RememberingConnection(_OfConnector):
         super()._post_connection()  # type: ignore[misc]
 
 
-class AsyncRememberingConnection(_OfConnector):
-    """A connection of MySQL Connector/Python's asyncio flavour; see `RememberingConnection`."""
+def _noting(sends: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that costs as little as can be: no `super`, and no keywords unless there are some."""
 
-    async def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send a statement, as all the cursors do."""
-        result = await super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
+    @wraps(sends)
+    def cmd_query(
+        self: Any, query: Any, raw: Any = None, buffered: bool = False, raw_as_string: bool = False, **more: Any
+    ) -> Any:
+        if more:
+            result = sends(self, query, raw, buffered, raw_as_string, **more)
+        else:
+            result = sends(self, query, raw, buffered, raw_as_string)
         if may_tell(query):
             self._note(query, self.python_charset)
         return result
+
+    setattr(cmd_query, _NOTES, True)
+    return cmd_query
+
+
+class AsyncRememberingConnection(_OfConnector):
+    """A connection of MySQL Connector/Python's asyncio flavour; see `RememberingConnection`."""
+
+    def cmd_query(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a statement, as all the cursors do."""
+        sending = super().cmd_query(query, *args, **kwargs)  # type: ignore[misc]
+        return self._noted(sending, query, self.python_charset) if may_tell(query) else sending
 
     async def cmd_init_db(self, database: str) -> Any:
         """Change the database."""
@@ -189,12 +216,10 @@ class RememberingAiomysql(Remembering):
         if self.init_command is not None:
             yield self.init_command
 
-    async def query(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
+    def query(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
         """Send a statement, as all the cursors do."""
-        result = await super().query(sql, *args, **kwargs)  # type: ignore[misc]
-        if may_tell(sql):
-            self._note(sql, self.encoding)
-        return result
+        sending = super().query(sql, *args, **kwargs)  # type: ignore[misc]
+        return self._noted(sending, sql, self.encoding) if may_tell(sql) else sending
 
     async def select_db(self, db: str) -> None:
         """Change the database."""

@@ -52,6 +52,7 @@ class MysqlSession(SessionStateAccess):
     failures: Any
     error: Any
     abort: Any
+    is_closed: Any
     query: Any
     run: Any
 
@@ -206,10 +207,11 @@ class MysqlSession(SessionStateAccess):
         self.itself(raw).session_notes = self.notes(raw).after(sql)
 
     def _refuse_unless_idle(self, raw: Any) -> None:
-        if not self.is_between_statements(raw):
-            raise self.errors.ProgrammingError("can't change the session now: there are rows that nobody has read")
-        if self.server_status(raw) & IN_TRANSACTION:
-            raise self.errors.ProgrammingError("can't change the session now: a transaction is open")
+        if not self.is_busy(raw) or self.is_closed(raw):  # that it is lost, sending will find out
+            return
+        unread = not self.is_between_statements(raw)
+        reason = "there are rows that nobody has read" if unread else "a transaction is open"
+        raise self.errors.ProgrammingError(f"can't change the session now: {reason}")
 
 
 def _copied(value: Any) -> Any:
