@@ -1,6 +1,6 @@
 """How soon a program writes again after its writer was killed, counted from the moment the new writer accepts writes.
 
-python benchmarks/failover.py [--times 10] [--kind crash|graceful|hang] [--verbose]
+python benchmarks/failover.py [--times 10] [--kind crash|graceful|hang] [--driver DRIVER] [--verbose]
 """
 
 from __future__ import annotations
@@ -10,26 +10,28 @@ import logging
 import statistics
 import threading
 import time
-
-import psycopg
+from importlib import import_module
+from typing import Any
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
 from aws_advanced_python_wrapper.local import Failover, LocalCluster
+from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=10, help="failovers (default %(default)s)")
     parser.add_argument("--kind", choices=("crash", "graceful", "hang"), default="crash")
+    parser.add_argument("--driver", choices=("psycopg", "mysql-c", "mysql-pure"), default="psycopg")
     parser.add_argument("--verbose", action="store_true", help="print the driver's log")
     options = parser.parse_args()
     if options.verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)8.0f ms %(message)s")
     delays = []
-    with LocalCluster(instances=3) as cluster:
-        connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
-        connection.execute("CREATE TABLE written (at timestamptz)")
+    with LocalCluster(instances=3, **server(options.driver)) as cluster:
+        connection = connect(cluster, options.driver)
+        execute(connection, "CREATE TABLE written (at timestamp)")
         for number in range(1, options.times + 1):
             failover, written = fail_over_while_writing(cluster, connection, options.kind)
             delays.append(written - failover.writer_accepts)
@@ -38,6 +40,26 @@ def main() -> None:
                 flush=True,
             )
     print(f"median {statistics.median(delays) * 1000:.0f} ms, worst {max(delays) * 1000:.0f} ms")
+
+
+def server(driver: str) -> dict[str, Any]:
+    """Return what the local cluster needs to know for a driver."""
+    return {} if driver == "psycopg" else {"engine": "mysql", "mysql_bin": have_server(print)}
+
+
+def connect(cluster: LocalCluster, driver: str) -> AwsWrapperConnection:
+    """Open a connection to the cluster's writer."""
+    if driver == "psycopg":
+        target, arguments = import_module("psycopg").Connection.connect, {}
+    else:
+        target, arguments = import_module("mysql.connector").connect, {"use_pure": driver == "mysql-pure"}
+    return AwsWrapperConnection.connect(target, cluster.conninfo(), autocommit=True, **arguments)
+
+
+def execute(connection: AwsWrapperConnection, statement: str) -> None:
+    """Run a statement on a new cursor."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def fail_over_while_writing(
@@ -50,10 +72,10 @@ def fail_over_while_writing(
     written = 0.0
     while not written:
         try:
-            connection.execute("INSERT INTO written VALUES (now())")
+            execute(connection, "INSERT INTO written VALUES (now())")
             time.sleep(0.001)
         except FailoverSuccessError:
-            connection.execute("INSERT INTO written VALUES (now())")
+            execute(connection, "INSERT INTO written VALUES (now())")
             written = time.monotonic()
     thread.join()
     return failovers[0], written

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, release_resources
-from cluster import drivers
+from cluster import drivers, playing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
+    from cluster.playing import Play
 
 T = TypeVar("T")
 
@@ -112,25 +113,32 @@ def connect(driver: Driver) -> Iterator[Callable[..., AwsWrapperConnection]]:
     release_resources()
 
 
-MATRIX: dict[str, dict[str, str]] = {}
+@pytest.fixture
+def play_scenes() -> Play:
+    """Return the function that plays scenes all at once."""
+    return playing.play_in_threads
+
+
+MATRIX: dict[str, dict[str, dict[str, str]]] = {}
 
 
 @pytest.fixture
-def record_matrix() -> Callable[[str, str, str], None]:
-    """Return a function that enters an outcome, by method and fault, into the table printed at the end of the run."""
+def record_matrix(request: pytest.FixtureRequest, driver: Driver) -> Callable[[str, str, str], None]:
+    """Return a function that enters an outcome, by method and fault, into a table printed at the end of the run."""
+    flavour = "asyncio" if request.path.parent.name == "aio" else "blocking"
+    table = MATRIX.setdefault(f"methods of {driver.name}, {flavour}, by faults", {})
 
     def enter(method: str, fault: str, outcome: str) -> None:
-        MATRIX.setdefault(method, {})[fault] = outcome
+        table.setdefault(method, {})[fault] = outcome
 
     return enter
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not MATRIX:
-        return
-    faults = list(dict.fromkeys(fault for outcomes in MATRIX.values() for fault in outcomes))
-    terminalreporter.section("methods by faults")
-    terminalreporter.write_line(" " * 32 + "".join(f"{fault:>18}" for fault in faults))
-    for method, outcomes in MATRIX.items():
-        cells = "".join(f"{outcomes.get(fault, '-')[:17]:>18}" for fault in faults)
-        terminalreporter.write_line(f"{method:32}{cells}")
+    for title, methods in MATRIX.items():
+        faults = list(dict.fromkeys(fault for outcomes in methods.values() for fault in outcomes))
+        terminalreporter.section(title)
+        terminalreporter.write_line(" " * 44 + "".join(f"{fault:>27}" for fault in faults))
+        for method, outcomes in methods.items():
+            cells = "".join(f"{outcomes.get(fault, '-')[:26]:>27}" for fault in faults)
+            terminalreporter.write_line(f"{method:44}{cells}")

@@ -11,7 +11,7 @@ class Engine:
 
     `process` is the connection's own process or thread at the server, `end_process` ends another one, `has_process`
     tells whether it is there; `begin` begins a transaction where autocommit is off; `sleep` takes seconds, and
-    `sleepers` counts those that sleep so long now.
+    `sleepers` counts those that sleep so long now; `insert_once` does nothing where the row is there already.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Engine:
     version: str
     begin: str
     transaction_read_only: str
+    insert_once: str
 
 
 POSTGRESQL = Engine(
@@ -39,6 +40,7 @@ POSTGRESQL = Engine(
     version="SELECT current_setting('server_version')",
     begin="SELECT 1",
     transaction_read_only="SHOW transaction_read_only",
+    insert_once="INSERT INTO {} VALUES (%s) ON CONFLICT DO NOTHING",
 )
 
 MYSQL = Engine(
@@ -53,6 +55,7 @@ MYSQL = Engine(
     version="SELECT @@version",
     begin="BEGIN",
     transaction_read_only="SELECT @@transaction_read_only",
+    insert_once="INSERT IGNORE INTO {} VALUES (%s)",
 )
 
 ENGINES = {engine.name: engine for engine in (POSTGRESQL, MYSQL)}

@@ -50,6 +50,14 @@ async def drain(source: Any) -> None:
         pass
 
 
+async def first_value(connection: Any, query: str) -> Any:
+    """Return the first column of the first row."""
+    cursor = await done(connection.cursor())
+    await done(cursor.execute(query))
+    (first, *_), *_ = await done(cursor.fetchall())
+    return first
+
+
 @dataclass(frozen=True)
 class Case:
     """A method, on a connection in autocommit or not; `unknown`: a transaction is open when the wire is cut."""

@@ -161,9 +161,11 @@ class Soak:
 
     def check(self, connection: Any, error: Exception) -> None:
         """What fails because a connection is lost must say so: failovers begin with it."""
-        session, lost = connection._session, connection.closed
+        session = connection._session
+        lost = session.adapter.is_closed(session.raw) and not session.closed
         kind = session.adapter.classify(error, session.raw)
-        if lost and kind is not ErrorKind.NETWORK and not OWN_FAULT.search(str(error)):
+        told = f"{error} {error.__cause__ or error.__context__}"
+        if lost and kind is not ErrorKind.NETWORK and not OWN_FAULT.search(told):
             self.count(f"UNEXPECTED {kind}: {error!r}")
 
     def end(self, connection: Any, moment: float, way: int) -> None:

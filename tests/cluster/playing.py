@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-import psycopg
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.io import BlockingIo, Event, run
+from cluster import faults, mysql_faults
+from cluster.engines import POSTGRESQL
 from cluster.support import PATIENCE, Background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.faults import Case
 
 
@@ -35,9 +37,18 @@ class PlayedScene(Protocol):
 
 S = TypeVar("S", bound=PlayedScene)
 
+Play = Callable[..., Any]
+"""The type of the functions that play."""
+
+
+def cases_of(driver: Driver) -> list[Case]:
+    """Return the methods of a driver."""
+    return faults.CASES if driver.engine is POSTGRESQL else mysql_faults.cases_of(driver.name)
+
 
 def play_in_threads(
     cluster: LocalCluster,
+    driver: Driver,
     cases: Sequence[Case],
     make: Callable[[Case, Event], S],
     direct: Callable[[list[S]], None],
@@ -46,8 +57,8 @@ def play_in_threads(
     scenes = [make(case, BlockingIo().event()) for case in cases]
 
     def play(scene: S) -> None:
-        target = psycopg.Connection.connect
-        run(scene.play(AwsWrapperConnection.connect(target, cluster.conninfo(), **scene.settings)))
+        settings = {**driver.arguments, **scene.settings}
+        run(scene.play(AwsWrapperConnection.connect(driver.connect, cluster.conninfo(), **settings)))
 
     threads = [Background(play, scene) for scene in scenes]
     direct(scenes)
@@ -58,6 +69,7 @@ def play_in_threads(
 
 def play_in_tasks(
     cluster: LocalCluster,
+    driver: Driver,
     cases: Sequence[Case],
     make: Callable[[Case, Event], S],
     direct: Callable[[list[S]], None],
@@ -71,7 +83,7 @@ def play_in_tasks(
         return scenes
 
     async def play(scene: S) -> None:
-        target = psycopg.AsyncConnection.connect
-        await scene.play(AsyncAwsWrapperConnection.connect(target, cluster.conninfo(), **scene.settings))
+        settings = {**driver.arguments, **scene.settings}
+        await scene.play(AsyncAwsWrapperConnection.connect(driver.connect, cluster.conninfo(), **settings))
 
     return asyncio.run(play_all())

@@ -89,6 +89,17 @@ def process_of(connection: Any) -> int:
     return int(value(connection, engine_of(connection).process))
 
 
+def ids_in(connection: Any, table: str) -> list[int]:
+    """Return the values of the column `id` of a table."""
+    return [number for (number,) in execute(connection, f"SELECT id FROM {table} ORDER BY id").fetchall()]
+
+
+def is_in_transaction(connection: Any) -> bool:
+    """Tell by what the driver knows whether a transaction is open."""
+    source = connection._session.adapter.transaction_source(connection.target_connection)
+    return bool(source.transaction_status)
+
+
 def pattern(cluster: LocalCluster) -> str:
     """Return the `cluster_instance_host_pattern` of a cluster."""
     return f"?.{cluster.settings.names().domain}"
@@ -113,6 +124,14 @@ def assert_on_true_writer(cluster: LocalCluster, connection: Any) -> None:
     instance = instance_of(connection)
     assert not at_server(cluster, instance, engine_of(connection).is_reader)
     assert instance == true_writer(cluster)
+
+
+def end_process(cluster: LocalCluster, host: str, process: int) -> None:
+    """Have a server end one of its connections, and wait until it has."""
+    engine = ENGINES[cluster.settings.engine]
+    with closing(cluster.connect_directly(host)) as direct:
+        execute(direct, engine.end_process.format(process))
+    eventually(lambda: not at_server(cluster, host, engine.has_process.format(process)))
 
 
 def administrate(cluster: LocalCluster, *statements: str) -> None:

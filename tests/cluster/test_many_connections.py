@@ -1,120 +1,138 @@
-"""Five hundred connections of one process, in threads or tasks, through the crash of their writer."""
+"""Hundreds of connections of one process, in threads or tasks, through the crash of their writer."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from cluster.support import WHO, at_server, eventually, fresh_table, true_writer
+from cluster.drivers import ASYNCIO, BLOCKING
+from cluster.support import eventually, execute, fresh_table, ids_in, instance_of, true_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
 
-NUMBER = 500
+NUMBER = {"postgresql": 500, "mysql": 200}
+"""Connections for each engine; the drivers for MySQL take longer to log in."""
 AT_ONCE = 16
 """Connections to one host that a failover may open at a time."""
 STRANGERS = 4
 """Monitors may be connecting at the same moment."""
+PATIENCE = 120.0
+"""Seconds in which all connections must be open."""
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def large_cluster(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
-    return local_cluster_factory(name="large", instances=3, max_connections=NUMBER + 100)
+def large_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    return local_cluster_factory(name="large", instances=3, max_connections=NUMBER["postgresql"] + 100)
+
+
+@pytest.fixture(scope="module")
+def large_mysql(aurora_mysql: LocalCluster, local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    where = {"engine": "mysql", "mysql_bin": aurora_mysql.settings.mysql_bin}
+    return local_cluster_factory(name="large-mysql", instances=3, max_connections=NUMBER["mysql"] + 100, **where)
 
 
 class Ledger:
     """The table that the connections write to, and which of their rows the database has acknowledged."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(self, cluster: LocalCluster, driver: Driver) -> None:
         self.cluster = cluster
+        self.driver = driver
+        self.number = NUMBER[driver.engine.name]
+        self.conninfo = cluster.conninfo(monitor_disposal_time_ms=0)
         self.table = fresh_table(cluster, "ledger", "id int")
         self.insert = f"INSERT INTO {self.table} VALUES (%s)"
         self.acknowledged: list[int] = []
         self.hosts: list[str] = []
-        self.crashed = False
 
     def check(self) -> None:
         writer = true_writer(self.cluster)
-        assert self.hosts == [writer] * NUMBER
-        stored = at_server(self.cluster, writer, f"SELECT array_agg(id) FROM {self.table}")
-        assert set(self.acknowledged) <= set(stored)
-        assert len(self.acknowledged) == len(set(self.acknowledged)) >= 2 * NUMBER
+        assert self.hosts == [writer] * self.number
+        with closing(self.cluster.connect_directly(writer)) as direct:
+            assert set(self.acknowledged) <= set(ids_in(direct, self.table))
+        assert len(self.acknowledged) == len(set(self.acknowledged)) >= 2 * self.number
         for instance in self.cluster.instances:
             assert instance.proxy.counters().peak_connecting <= AT_ONCE + STRANGERS
 
     def crash_the_writer(self) -> None:
         """Crash it once every connection has written, with all of them writing."""
-        eventually(lambda: len({row % NUMBER for row in list(self.acknowledged)}) == NUMBER)
+        eventually(lambda: len({row % self.number for row in list(self.acknowledged)}) == self.number, PATIENCE)
         for instance in self.cluster.instances:
             instance.proxy.reset_counters()
         self.cluster.failover(kind="crash", wait="writer")
-        self.crashed = True
 
 
 def write_until_failed_over(connection: Any, ledger: Ledger, number: int) -> None:
     survived, row = False, number
     while not survived:
         try:
-            connection.execute(ledger.insert, (row,))
+            execute(connection, ledger.insert, row).close()
             ledger.acknowledged.append(row)
         except FailoverSuccessError:
             survived = True
-        row += NUMBER
-    connection.execute(ledger.insert, (row,))
+        row += ledger.number
+    execute(connection, ledger.insert, row).close()
     ledger.acknowledged.append(row)
-    ledger.hosts.append(connection.execute(WHO).fetchone()[0])
+    ledger.hosts.append(instance_of(connection))
 
 
 async def write_until_failed_over_async(connection: Any, ledger: Ledger, number: int) -> None:
     survived, row = False, number
     while not survived:
         try:
-            await connection.execute(ledger.insert, (row,))
+            await execute_async(connection, ledger.insert, row)
             ledger.acknowledged.append(row)
         except FailoverSuccessError:
             survived = True
-        row += NUMBER
-    await connection.execute(ledger.insert, (row,))
+        row += ledger.number
+    await execute_async(connection, ledger.insert, row)
     ledger.acknowledged.append(row)
-    ledger.hosts.append((await (await connection.execute(WHO)).fetchone())[0])
+    ((host,),) = await execute_async(connection, ledger.driver.engine.who)
+    ledger.hosts.append(host)
+
+
+async def execute_async(connection: Any, query: str, *parameters: Any) -> list[Any]:
+    cursor = connection.cursor()
+    cursor = await cursor if inspect.isawaitable(cursor) else cursor
+    async with cursor:
+        await cursor.execute(query, parameters or None)
+        return list(await cursor.fetchall()) if cursor.description else []
 
 
 def run_threads(ledger: Ledger) -> None:
-    conninfo = ledger.cluster.conninfo(monitor_disposal_time_ms=0)
-
     def one(number: int) -> None:
-        connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, autocommit=True)
-        try:
+        connection = AwsWrapperConnection.connect(
+            ledger.driver.connect, ledger.conninfo, autocommit=True, **ledger.driver.arguments
+        )
+        with closing(connection):
             write_until_failed_over(connection, ledger, number)
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(NUMBER + 1) as pool:
-        futures = [pool.submit(one, number) for number in range(NUMBER)]
+    with ThreadPoolExecutor(ledger.number + 1) as pool:
+        futures = [pool.submit(one, number) for number in range(ledger.number)]
         futures.append(pool.submit(ledger.crash_the_writer))
         for future in futures:
             future.result()
 
 
 def run_tasks(ledger: Ledger) -> None:
-    conninfo = ledger.cluster.conninfo(monitor_disposal_time_ms=0)
-
     async def one(number: int) -> None:
-        connection = await AsyncAwsWrapperConnection.connect(psycopg.AsyncConnection.connect, conninfo, autocommit=True)
+        connection = await AsyncAwsWrapperConnection.connect(ledger.driver.connect, ledger.conninfo, autocommit=True)
         try:
             await write_until_failed_over_async(connection, ledger, number)
         finally:
@@ -122,7 +140,7 @@ def run_tasks(ledger: Ledger) -> None:
 
     async def all_of_them() -> None:
         crash = asyncio.get_running_loop().run_in_executor(None, ledger.crash_the_writer)
-        await asyncio.gather(crash, *(one(number) for number in range(NUMBER)))
+        await asyncio.gather(crash, *(one(number) for number in range(ledger.number)))
 
     asyncio.run(all_of_them())
 
@@ -132,14 +150,26 @@ def memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize("run", [run_threads, run_tasks], ids=["threads", "tasks"])
-def test_five_hundred_connections_reach_the_new_writer_and_lose_nothing(
-    large_cluster: LocalCluster, run: Callable[[Ledger], None]
+# For MySQL one driver of each flavour will do: what is shared is not theirs.
+CROWDS = {
+    "threads": (run_threads, BLOCKING["psycopg"]),
+    "tasks": (run_tasks, ASYNCIO["psycopg"]),
+    "mysql-c threads": (run_threads, BLOCKING["mysql-c"]),
+    "mysql-aio tasks": (run_tasks, ASYNCIO["mysql-aio"]),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_hundreds_of_connections_reach_the_new_writer_and_lose_nothing(
+    request: pytest.FixtureRequest, crowd: str
 ) -> None:
+    run, driver = CROWDS[crowd]
+    driver.skip_if_missing()
+    large_cluster: LocalCluster = request.getfixturevalue(f"large_{driver.engine.name}")
     large_cluster.restore()
     grown = []
     for _ in range(2):
-        ledger = Ledger(large_cluster)
+        ledger = Ledger(large_cluster, driver)
         run(ledger)
         large_cluster.wait_settled()
         ledger.check()

@@ -1,4 +1,4 @@
-"""Every method that touches the network, met by every fault, in both flavours; printed as a table by the run."""
+"""Every method that touches the network, met by every fault, with every driver; printed as a table by the run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from aws_advanced_python_wrapper import (
     TransactionResolutionUnknownError,
     release_resources,
 )
-from cluster.faults import CASES, TABLE, Case, done
-from cluster.playing import play_in_tasks, play_in_threads
-from cluster.support import PATIENCE, WHO, eventually, fresh_table, true_writer
+from cluster.drivers import every_driver
+from cluster.engines import POSTGRESQL
+from cluster.faults import TABLE, Case, done, first_value
+from cluster.mysql_faults import ELSEWHERE
+from cluster.playing import cases_of
+from cluster.support import PATIENCE, engine_of, eventually, fresh_table, true_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.core.io import Event
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
+    from cluster.playing import Play
+    from cluster.support import Connect
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [
+    pytest.mark.timeout(200),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # methods that MySQL Connector/Python wants to be rid of
+    every_driver,
+]
 
 SETTINGS = {
     "plugins": "aurora_connection_tracker,failover,host_monitoring",
@@ -32,9 +42,20 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def prepared_cluster(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+def prepared_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
     settings = {"max_prepared_transactions": "100"}
     return local_cluster_factory(name="prepared", instances=3, server_settings=settings)
+
+
+@pytest.fixture
+def ready_cluster(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
+    """Return a cluster on which all methods of the driver work."""
+    release_resources()
+    name = "prepared_postgresql" if driver.engine is POSTGRESQL else "healthy_aurora_mysql"
+    cluster: LocalCluster = request.getfixturevalue(name)
+    cluster.restore()
+    fresh_table(cluster, TABLE.removeprefix("public."), "id int")
+    return cluster
 
 
 class Scene:
@@ -81,10 +102,9 @@ class Scene:
     async def _host(self) -> str:
         if not self.case.autocommit:
             await done(self.connection.rollback())
-        cursor = await done(self.connection.execute(WHO))
-        host: str = (await done(cursor.fetchone()))[0]
+        host = await first_value(self.connection, engine_of(self.connection).who)
         await done(self.connection.close())
-        return host
+        return str(host)
 
     async def _wait(self) -> None:
         self.ready = True
@@ -109,19 +129,15 @@ def demoted(cluster: LocalCluster) -> None:
     cluster.failover(kind="graceful")
 
 
-@pytest.mark.parametrize("play", [play_in_threads, play_in_tasks], ids=["blocking", "asyncio"])
 @pytest.mark.parametrize("fault", [killed, frozen, reset, demoted])
 def test_every_method_ends_with_an_outcome_and_goes_on_at_the_writer(
-    prepared_cluster: LocalCluster,
+    ready_cluster: LocalCluster,
+    driver: Driver,
     fault: Callable[[LocalCluster], None],
-    play: Callable[..., list[Scene]],
+    play_scenes: Play,
     record_matrix: Callable[[str, str, str], None],
-    request: pytest.FixtureRequest,
 ) -> None:
-    cluster = prepared_cluster
-    cluster.restore()
-    release_resources()
-    fresh_table(cluster, TABLE.removeprefix("public."), "id int")
+    cluster, cases = ready_cluster, cases_of(driver)
 
     def direct(scenes: list[Scene]) -> None:
         eventually(lambda: all(scene.ready or scene.outcome for scene in scenes))
@@ -131,9 +147,17 @@ def test_every_method_ends_with_an_outcome_and_goes_on_at_the_writer(
         eventually(lambda: sum(scene.is_in_the_middle() for scene in scenes) == len(scenes))
         fault(cluster)
 
-    scenes = play(cluster, CASES, Scene, direct)
+    scenes = play_scenes(cluster, driver, cases, Scene, direct)
     for scene in scenes:
-        record_matrix(scene.case.name, f"{fault.__name__} {request.node.callspec.id.split('-')[-1]}", scene.outcome)
-    expected = {case.name: "unknown" if case.unknown else "success" for case in CASES}
+        record_matrix(scene.case.name, fault.__name__, scene.outcome)
+    expected = {case.name: "unknown" if case.unknown else "success" for case in cases}
     assert {scene.case.name: scene.outcome for scene in scenes} == expected
     assert {scene.host for scene in scenes} == {true_writer(cluster)}
+
+
+@pytest.mark.drivers("mysql")
+def test_no_method_is_left_out(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
+    adapter = connect(cluster)._session.adapter
+    played = {case.name.partition(",")[0].partition(".")[2] for case in cases_of(driver)}
+    assert not {*adapter.connection_calls, *adapter.cursor_calls, *adapter.row_sources} - played - {*ELSEWHERE}
+    assert not adapter.getters - played

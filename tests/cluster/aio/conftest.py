@@ -12,12 +12,14 @@ import pytest
 from aws_advanced_python_wrapper import release_resources
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from cluster.in_loop import LoopThread
+from cluster.playing import play_in_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
+    from cluster.playing import Play
 
 
 @pytest.fixture
@@ -38,13 +40,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_the_same(item: pytest.Item) -> bool:
     here = item.path.parent == Path(__file__).parent
     foreign = getattr(item, "function", _is_the_same).__module__.startswith("cluster.")
-    return here and foreign and "connect" not in getattr(item, "fixturenames", ())
+    return here and foreign and not {"connect", "play_scenes"} & {*getattr(item, "fixturenames", ())}
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def play(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Return `asyncio.run`, and then the same of the other event loop that programs use."""
     return asyncio.run if request.param == "asyncio" else request.getfixturevalue("uvloop").run
+
+
+@pytest.fixture
+def play_scenes() -> Play:
+    """Return the function that plays scenes all at once, in tasks of one loop."""
+    return play_in_tasks
 
 
 @pytest.fixture

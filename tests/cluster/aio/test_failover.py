@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 
+@pytest.mark.drivers("postgresql")
 def test_a_cursor_that_has_ended_may_be_closed_as_sqlalchemy_does_without_awaiting(cluster: LocalCluster) -> None:
     async def program() -> None:
         async with await connect_in_loop(cluster.conninfo(), autocommit=True) as connection:
