@@ -11,7 +11,7 @@ import pytest
 
 from aws_advanced_python_wrapper.core import io
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from support.waiting import after
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
-from aws_advanced_python_wrapper.driver.mysql_errors import classify, is_wrong_password
+from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, FailoverSuccessError, QueryTimeoutError
 
 NETWORK, LOGIN, READ_ONLY, OTHER = ErrorKind.NETWORK, ErrorKind.LOGIN, ErrorKind.READ_ONLY, ErrorKind.OTHER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aws_advanced_python_wrapper.driver.mysql_notes import SessionNotes, may_tell
-from aws_advanced_python_wrapper.driver.mysql_remembering import isolation_statement
+from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes, may_tell
+from aws_advanced_python_wrapper.driver.mysql.remembering import isolation_statement
 
 NOTHING = SessionNotes()
 

@@ -20,11 +20,11 @@ import trustme
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import Peer
-from aws_advanced_python_wrapper.driver.aiomysql import AiomysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connector import MysqlConnectorAdapter
-from aws_advanced_python_wrapper.driver.mysql_login import Login, tls_context
-from aws_advanced_python_wrapper.driver.mysql_probe import MysqlProbe
-from aws_advanced_python_wrapper.driver.pymysql import PymysqlAdapter
+from aws_advanced_python_wrapper.driver.aiomysql.adapter import AiomysqlAdapter
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
+from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
+from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
 from aws_advanced_python_wrapper.properties import Settings
 from support.mysql_server import (
     DENIED,
@@ -310,8 +310,8 @@ import os, resource, sys
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import Peer
-from aws_advanced_python_wrapper.driver.mysql_login import Login
-from aws_advanced_python_wrapper.driver.mysql_probe import MysqlProbe
+from aws_advanced_python_wrapper.driver.mysql.login import Login
+from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
 
 probe = MysqlProbe(Peer("127.0.0.1", int(sys.argv[1])), Login("app", b"", "h"))
 used = len(os.listdir("/proc/self/fd")) - 1

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.database import mysql, postgresql
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 
 # Taken out first: literals and quoted names, what is qualified, names that the query itself gives.
 HARMLESS = re.compile(

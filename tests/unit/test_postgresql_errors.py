@@ -9,8 +9,8 @@ import pytest
 from psycopg import errors
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
-from aws_advanced_python_wrapper.driver.postgresql_errors import classify
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.errors import classify
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, QueryTimeoutError
 from unit.libpq_messages import FOR_GOOD, PERHAPS_OVER_SOON
 

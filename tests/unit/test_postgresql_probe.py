@@ -18,8 +18,8 @@ from psycopg.conninfo import make_conninfo
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.adapter import Peer
-from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.probe import PostgresqlProbe
 from aws_advanced_python_wrapper.properties import Settings
 from support.playing_server import Server, hang_up, reset, serving, silent
 
@@ -199,7 +199,7 @@ def test_a_process_without_descriptors_tells_nothing_of_the_server() -> None:
 import os, resource, sys
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
+from aws_advanced_python_wrapper.driver.psycopg.probe import PostgresqlProbe
 
 probe = PostgresqlProbe(sys.argv[1])
 used = len(os.listdir("/proc/self/fd")) - 1

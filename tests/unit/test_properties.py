@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.converters import KEYWORD_ONLY, TRUTH, WHOLE_NUMBER, Parameter
-from aws_advanced_python_wrapper.driver import psycopg_arguments
+from aws_advanced_python_wrapper.driver.psycopg import connection_arguments
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS, PURPOSES, TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT
@@ -41,7 +41,7 @@ OF_MYSQL: Any = {
 
 
 def settings(conninfo: str = "", driver: Any = PSYCOPG, **arguments: Any) -> Settings:
-    return Settings.from_arguments(conninfo, arguments, driver, psycopg_arguments.TYPED)
+    return Settings.from_arguments(conninfo, arguments, driver, connection_arguments.TYPED)
 
 
 def mysql_settings(conninfo: str = "", **arguments: Any) -> Settings:

@@ -20,12 +20,12 @@ _HERE = "aws_advanced_python_wrapper.driver"
 # Code -> the adapters of its blocking and its asyncio flavour, imported on first use: nobody needs a driver that is not
 # theirs.
 _ADAPTERS: dict[str, tuple[str | None, str | None]] = {
-    "psycopg": (f"{_HERE}.psycopg:PsycopgAdapter", f"{_HERE}.psycopg:PsycopgAdapter"),
+    "psycopg": (f"{_HERE}.psycopg.adapter:PsycopgAdapter", f"{_HERE}.psycopg.adapter:PsycopgAdapter"),
     "mysql-connector-python": (
-        f"{_HERE}.mysql_connector:MysqlConnectorAdapter",
-        f"{_HERE}.mysql_connector_aio:AsyncMysqlConnectorAdapter",
+        f"{_HERE}.mysql_connector.adapter:MysqlConnectorAdapter",
+        f"{_HERE}.mysql_connector.aio_adapter:AsyncMysqlConnectorAdapter",
     ),
-    "aiomysql": (None, f"{_HERE}.aiomysql:AiomysqlAdapter"),
+    "aiomysql": (None, f"{_HERE}.aiomysql.adapter:AiomysqlAdapter"),
 }
 
 # Package of a connect callable -> code. Of the packages that fit, the first counts.

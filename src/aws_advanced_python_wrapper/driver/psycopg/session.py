@@ -9,8 +9,8 @@ import psycopg
 from psycopg import generators, pq
 from psycopg.adapt import AdaptersMap
 
-from aws_advanced_python_wrapper.driver.psycopg_query import OVERDUE, encoding_of
-from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit
+from aws_advanced_python_wrapper.driver.psycopg.query import OVERDUE, encoding_of
+from aws_advanced_python_wrapper.driver.psycopg.waiting import WaitLimit
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
-from aws_advanced_python_wrapper.driver.mysql_errors import classify, is_wrong_password
-from aws_advanced_python_wrapper.driver.mysql_login import Login, tls_context
-from aws_advanced_python_wrapper.driver.mysql_probe import MysqlProbe
-from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION, MysqlSession
+from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
+from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
+from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
+from aws_advanced_python_wrapper.driver.mysql.session import IN_TRANSACTION, MysqlSession
 from aws_advanced_python_wrapper.driver.sockets import (
     NotedSocket,
     has_ended,

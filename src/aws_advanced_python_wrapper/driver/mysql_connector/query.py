@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mysql.connector.errors import get_mysql_exception
 
-from aws_advanced_python_wrapper.driver import mysql_client_library
-from aws_advanced_python_wrapper.driver.mysql_session import IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql.session import IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +62,7 @@ def ask_extension(connection: Any, sql: str) -> Rows:
         while asked.have_result_set and (row := asked.fetch_row()) is not None:
             rows.append(_as_text(row))
         asked.free_result()
-    except mysql_client_library.ERRORS as error:
+    except client_library.ERRORS as error:
         raise get_mysql_exception(error.errno, msg=error.msg, sqlstate=error.sqlstate) from error
     return rows
 

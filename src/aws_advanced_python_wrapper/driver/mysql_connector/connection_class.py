@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 from mysql.connector.version import VERSION
 
-from aws_advanced_python_wrapper.driver.mysql_connector_arguments import POOL_ARGUMENTS
-from aws_advanced_python_wrapper.driver.mysql_extension import Ended, Freed, Sharing
-from aws_advanced_python_wrapper.driver.mysql_remembering import RememberingConnection
-from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT
+from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingConnection
+from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
+from aws_advanced_python_wrapper.driver.mysql_connector.extension import Ended, Freed, Sharing
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.aiomysql_session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import for_connection, names
+from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.pymysql_arguments import for_connection, names
+from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from aws_advanced_python_wrapper.driver.mysql_notes import SessionNotes
+from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 

@@ -13,7 +13,6 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver import psycopg_arguments
 from aws_advanced_python_wrapper.driver.adapter import (
     DriverAdapter,
     DriverIo,
@@ -24,12 +23,13 @@ from aws_advanced_python_wrapper.driver.adapter import (
     Rows,
     TransactionSource,
 )
-from aws_advanced_python_wrapper.driver.libpq_defaults import endpoint_of_environment
-from aws_advanced_python_wrapper.driver.postgresql_errors import classify, is_wrong_password
-from aws_advanced_python_wrapper.driver.postgresql_probe import PostgresqlProbe
-from aws_advanced_python_wrapper.driver.psycopg_query import OVERDUE, OverdueError, encoding_of, run_query
-from aws_advanced_python_wrapper.driver.psycopg_session import PsycopgSession
-from aws_advanced_python_wrapper.driver.psycopg_waiting import WaitLimit, lift_limit
+from aws_advanced_python_wrapper.driver.psycopg import connection_arguments
+from aws_advanced_python_wrapper.driver.psycopg.errors import classify, is_wrong_password
+from aws_advanced_python_wrapper.driver.psycopg.libpq_defaults import endpoint_of_environment
+from aws_advanced_python_wrapper.driver.psycopg.probe import PostgresqlProbe
+from aws_advanced_python_wrapper.driver.psycopg.query import OVERDUE, OverdueError, encoding_of, run_query
+from aws_advanced_python_wrapper.driver.psycopg.session import PsycopgSession
+from aws_advanced_python_wrapper.driver.psycopg.waiting import WaitLimit, lift_limit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
@@ -87,7 +87,9 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     block_calls = frozenset({"read", "read_row", "_write", "sync"})  # a copy's own _write sends what has gathered
     row_modes = frozenset({"pipeline"})
     row_sources = frozenset({"stream", "notifies", "results"})
-    session_parameters = frozenset({"options", "target_session_attrs", "load_balance_hosts", *psycopg_arguments.TYPED})
+    session_parameters = frozenset(
+        {"options", "target_session_attrs", "load_balance_hosts", *connection_arguments.TYPED}
+    )
     neutral_parameters = MappingProxyType({"options": "", "target_session_attrs": "any"})
 
     @property
@@ -98,12 +100,12 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     @property
     def parameters(self) -> frozenset[str]:
         """See `psycopg_arguments`."""
-        return psycopg_arguments.names()
+        return connection_arguments.names()
 
     @property
     def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
         """See `psycopg_arguments`."""
-        return psycopg_arguments.TYPED
+        return connection_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `libpq_defaults`."""
@@ -176,7 +178,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
         arguments = self.arguments(settings.with_driver(gssencmode="disable"), host, peer.port or settings.port or 5432)
         if peer.port is not None:
             arguments["hostaddr"] = peer.address
-        options = {name: value for name, value in arguments.items() if name not in psycopg_arguments.TYPED}
+        options = {name: value for name, value in arguments.items() if name not in connection_arguments.TYPED}
         return PostgresqlProbe(make_conninfo("", **options))
 
     def is_closed(self, raw: RawConnection) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 from pymysql.charset import charset_by_name
 
-from aws_advanced_python_wrapper.driver.mysql_notes import SessionNotes
-from aws_advanced_python_wrapper.driver.mysql_session import MysqlSession
+from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes
+from aws_advanced_python_wrapper.driver.mysql.session import MysqlSession
 
 _RESET_CONNECTION = 0x1F  # COM_RESET_CONNECTION, of which aiomysql knows nothing
 

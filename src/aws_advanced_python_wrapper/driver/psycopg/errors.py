@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
-from aws_advanced_python_wrapper.driver.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD, WRONG_PASSWORD
+from aws_advanced_python_wrapper.driver.psycopg.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD, WRONG_PASSWORD
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 
 # PostgreSQL documentation, appendix A: connection exceptions; the server is shutting down, has crashed, is not up yet.

@@ -9,12 +9,12 @@ import ssl
 import struct
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.driver.mysql_login import cleartext, response
+from aws_advanced_python_wrapper.driver.mysql.login import cleartext, response
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from aws_advanced_python_wrapper.driver.mysql_login import Login
+    from aws_advanced_python_wrapper.driver.mysql.login import Login
 
 # Capabilities of a client: the protocol as of 4.1, TLS, passwords that are hashed, plugins for that.
 _LONG_PASSWORD, _PROTOCOL_41, _SECURE_CONNECTION, _PLUGIN_AUTH = 0x1, 0x200, 0x8000, 0x80000

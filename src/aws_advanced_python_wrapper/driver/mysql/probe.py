@@ -8,13 +8,13 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.driver.mysql_conversation import Conversation, ConversationOverError
+from aws_advanced_python_wrapper.driver.mysql.conversation import Conversation, ConversationOverError
 from aws_advanced_python_wrapper.driver.sockets import UNREACHABLE
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverIo, Peer
-    from aws_advanced_python_wrapper.driver.mysql_login import Login
+    from aws_advanced_python_wrapper.driver.mysql.login import Login
 
 _RECEIVED_AT_ONCE = 65536
 

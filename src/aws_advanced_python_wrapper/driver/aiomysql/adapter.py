@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import aiomysql
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.aiomysql_connection import CONNECTION, Guarded, connection_of, guard
-from aws_advanced_python_wrapper.driver.aiomysql_session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, Guarded, connection_of, guard
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import TYPED, for_connection, from_files, names
+from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
 from aws_advanced_python_wrapper.driver.asyncio_streams import socket_number
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.pymysql import PymysqlAdapter
-from aws_advanced_python_wrapper.driver.pymysql_arguments import TYPED, for_connection, from_files, names
+from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

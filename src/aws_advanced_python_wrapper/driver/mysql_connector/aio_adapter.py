@@ -12,10 +12,10 @@ from mysql.connector import errors
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connector import MysqlConnectorAdapter
-from aws_advanced_python_wrapper.driver.mysql_connector_arguments import TYPED, for_connection, from_files
-from aws_advanced_python_wrapper.driver.mysql_connector_session import AsyncConnectorSession
+from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import TYPED, for_connection, from_files
+from aws_advanced_python_wrapper.driver.mysql_connector.session import AsyncConnectorSession
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 try:
@@ -23,7 +23,7 @@ try:
     from mysql.connector.aio.abstracts import MySQLConnectionAbstract, MySQLCursorAbstract
     from mysql.connector.aio.cursor import MySQLCursor, MySQLCursorBuffered
 
-    from aws_advanced_python_wrapper.driver.mysql_connector_aio_connection import (
+    from aws_advanced_python_wrapper.driver.mysql_connector.aio_connection import (
         CONNECTION,
         OPENED,
         Guarded,

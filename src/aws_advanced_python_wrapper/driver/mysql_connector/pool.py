@@ -9,7 +9,7 @@ from mysql.connector import pooling
 from mysql.connector.constants import CNX_POOL_ARGS
 from mysql.connector.pooling import PooledMySQLConnection
 
-from aws_advanced_python_wrapper.driver.mysql_connection_class import moved
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

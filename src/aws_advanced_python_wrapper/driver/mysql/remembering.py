@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.driver.mysql_notes import LEVELS, SessionNotes, may_tell
+from aws_advanced_python_wrapper.driver.mysql.notes import LEVELS, SessionNotes, may_tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

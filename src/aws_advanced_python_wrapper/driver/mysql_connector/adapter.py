@@ -13,16 +13,16 @@ from mysql.connector.cursor import MySQLCursorBuffered
 from mysql.connector.pooling import PooledMySQLConnection
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver import mysql_client_library, mysql_connector_arguments
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql import MysqlAdapter
-from aws_advanced_python_wrapper.driver.mysql_connection_class import (
+from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql_connector import client_library, connection_arguments
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import (
     connection_of,
     follow,
     sharing_from_the_start,
 )
-from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
+from aws_advanced_python_wrapper.driver.mysql_connector.pool import (
     end_those,
     idle,
     itself,
@@ -31,7 +31,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector_pool import (
     put_another,
     take_back,
 )
-from aws_advanced_python_wrapper.driver.mysql_connector_query import (
+from aws_advanced_python_wrapper.driver.mysql_connector.query import (
     ExtensionsNote,
     NotConnected,
     Note,
@@ -39,7 +39,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector_query import (
     ask_extension,
     is_extensions,
 )
-from aws_advanced_python_wrapper.driver.mysql_connector_session import BlockingConnectorSession
+from aws_advanced_python_wrapper.driver.mysql_connector.session import BlockingConnectorSession
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
     )
     cursor_calls = frozenset({"nextset", "reset", "fetchwarnings", "__next__"})
     row_sources = frozenset({"cmd_query_iter", "fetchsets", "stored_results"})
-    session_parameters = mysql_connector_arguments.OF_SESSIONS
+    session_parameters = connection_arguments.OF_SESSIONS
     # Within a transaction a server's tables would never change.
     neutral_parameters = MappingProxyType({"autocommit": True})
 
@@ -96,21 +96,21 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
     @property
     def failures(self) -> tuple[type[Exception], ...]:
         """What the C extension raises itself is none of PEP 249's."""
-        return (mysql.connector.Error, *mysql_client_library.ERRORS)
+        return (mysql.connector.Error, *client_library.ERRORS)
 
     @property
     def parameters(self) -> frozenset[str]:
         """See `mysql_connector_arguments`."""
-        return mysql_connector_arguments.names()
+        return connection_arguments.names()
 
     @property
     def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
         """See `mysql_connector_arguments`."""
-        return mysql_connector_arguments.TYPED
+        return connection_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Read the option files."""
-        return mysql_connector_arguments.from_files(given)
+        return connection_arguments.from_files(given)
 
     def blocking(self) -> MysqlConnectorAdapter:
         """Return an adapter on the driver's connect function."""
@@ -118,12 +118,12 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host; there is always a limit for connecting."""
-        arguments = mysql_connector_arguments.for_connection(settings.driver)
+        arguments = connection_arguments.for_connection(settings.driver)
         if host != analyse(settings.host).host:
             arguments.pop("unix_socket", None)
             arguments["host"] = host
         if name := arguments.get("pool_name"):
-            arguments["pool_name"] = mysql_connector_arguments.pool_name(name, host, port)
+            arguments["pool_name"] = connection_arguments.pool_name(name, host, port)
         return {**_second_line(settings), **arguments, **keepalive_arguments(settings), "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
@@ -150,7 +150,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
     def socket_number(self, wire: Any) -> int:
         """Ask the object."""
         if is_extensions(wire):
-            return mysql_client_library.socket_number(wire)
+            return client_library.socket_number(wire)
         number = wire.sock.fileno() if wire.sock else -1
         if number < 0:
             raise OSError("the connection is closed")
@@ -244,6 +244,6 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 def _second_line(settings: Settings) -> dict[str, int]:
     """Return the driver's own limits for single waits, where it has any, in case that ours should not come through."""
     seconds = settings[SOCKET_TIMEOUT]
-    if seconds is None or not mysql_connector_arguments.takes("read_timeout"):
+    if seconds is None or not connection_arguments.takes("read_timeout"):
         return {}
     return dict.fromkeys(("read_timeout", "write_timeout"), math.ceil(seconds) + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mysql.connector.abstracts import MySQLConnectionAbstract
 from mysql.connector.errors import InterfaceError
 
-from aws_advanced_python_wrapper.driver import mysql_client_library
+from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ class Sharing:
         if not self._cmysql:
             return False
         self.handle_unread_result()
-        return mysql_client_library.ping(self._cmysql)
+        return client_library.ping(self._cmysql)
 
     def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
         """Ask the server for an answer; raises InterfaceError if there is none and it is not to be connected again."""
@@ -146,7 +146,7 @@ class Sharing:
 
     def cmd_reset_connection(self) -> bool:
         """Have the server begin the session anew; False if it does not."""
-        done = mysql_client_library.reset(self._cmysql)
+        done = client_library.reset(self._cmysql)
         if done:
             self._post_connection()
         return done
@@ -154,5 +154,5 @@ class Sharing:
     def cmd_refresh(self, options: int) -> Any:
         """Have the server refresh what the flags say."""
         self.handle_unread_result()
-        mysql_client_library.refresh(self._cmysql, options)
+        client_library.refresh(self._cmysql, options)
         return self.fetch_eof_status()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mysql.connector import aio, errors
 
 from aws_advanced_python_wrapper.driver.asyncio_streams import is_over, result_of, socket_number
-from aws_advanced_python_wrapper.driver.mysql_remembering import AsyncRememberingConnection
-from aws_advanced_python_wrapper.driver.mysql_session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
+from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:

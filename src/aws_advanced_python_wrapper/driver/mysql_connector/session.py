@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aws_advanced_python_wrapper.driver.mysql_session import MysqlSession
+from aws_advanced_python_wrapper.driver.mysql.session import MysqlSession
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline

@@ -1,0 +1,1 @@
+"""aiomysql, and PyMySQL below it, which its monitors use."""

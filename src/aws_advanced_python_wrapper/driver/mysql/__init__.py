@@ -1,0 +1,1 @@
+"""What all drivers for MySQL have in common: sessions, errors, probes and own queries."""

@@ -1,0 +1,1 @@
+"""MySQL Connector/Python: its C extension, its pure connections and those of `mysql.connector.aio`."""

@@ -1,0 +1,1 @@
+"""psycopg 3: its adapter, and what is said of PostgreSQL below it."""
