@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
-from aws_advanced_python_wrapper.driver import mysql_client_library
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ MANY_ROWS = (
 
 # The driver stumbles over an answer that is missing where its connection is closed inside a call, and over its pooled
 # connections once they are closed.
-FAILURES = (mysql.connector.Error, *mysql_client_library.ERRORS)
+FAILURES = (mysql.connector.Error, *client_library.ERRORS)
 EXPECTED = (*FAILURES, IndexError, TypeError, AttributeError)
 
 

@@ -21,7 +21,7 @@ from aws_advanced_python_wrapper import (
     TransactionResolutionUnknownError,
     release_resources,
 )
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from cluster.support import (
     Background,
     administrate,

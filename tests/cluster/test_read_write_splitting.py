@@ -13,7 +13,7 @@ import psycopg_pool
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, TransactionResolutionUnknownError
-from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.driver.sockets import is_readable
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
 from cluster.drivers import every_driver

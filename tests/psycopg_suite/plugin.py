@@ -38,7 +38,7 @@ def pytest_configure() -> None:
 def _install(parameters: dict[str, Any]) -> None:
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-    from aws_advanced_python_wrapper.driver.psycopg import PsycopgAdapter
+    from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 
     blocking: Any = vars(psycopg.Connection)["connect"].__func__
     asynchronous: Any = vars(psycopg.AsyncConnection)["connect"].__func__
