@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mysql.connector
 import psycopg
 import pytest
 
@@ -108,6 +109,20 @@ def test_the_hook_reaches_psycopg(hosts: HostsFile, free_port: int, monkeypatch:
         assert ADDRESS in refusal(lambda: psycopg.connect(port=free_port))
     finally:
         entered.leave()
+
+
+def test_the_hook_reaches_the_c_extension_of_mysql_connector(hosts: HostsFile, free_port: int) -> None:
+    extension = pytest.importorskip("mysql.connector.connection_cext")
+    if not extension.HAVE_CMYSQL:
+        pytest.skip("MySQL Connector/Python has no C extension here")
+    unconnected = extension.CMySQLConnection()
+    entered = resolution.enter(hosts.path, "hook")
+    try:
+        with pytest.raises(mysql.connector.Error, match=f"{ADDRESS}:{free_port}"):
+            unconnected.connect(host=NAME, port=free_port)
+    finally:
+        entered.leave()
+    assert unconnected.server_host == NAME
 
 
 def test_entering_twice_needs_leaving_twice_and_files_add_up(hosts: HostsFile, tmp_path: Path) -> None:

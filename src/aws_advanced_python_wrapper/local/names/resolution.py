@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _SITE = Path(__file__).resolve().parent / "site_hook"
 _HOSTS_VARIABLE = "AWS_DRIVER_LOCAL_HOSTS"
-_ONLY_PYTHON = "only Python programs see the names, through socket, asyncio and psycopg"
+_ONLY_PYTHON = "only Python programs see the names, through socket, asyncio, psycopg and MySQL Connector/Python"
 
 
 class ResolutionError(RuntimeError):

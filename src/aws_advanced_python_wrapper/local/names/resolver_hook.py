@@ -1,8 +1,9 @@
 """A resolver hook: chosen names resolve in this process without the help of the operating system.
 
-It reaches what resolves through Python's `socket` module (plain sockets, asyncio) and psycopg, whose libpq
-resolves by itself: there the address is added to the connection string. Standard library only, as programs
-that do not have this package load it too.
+It reaches what resolves through Python's `socket` module (plain sockets, asyncio), and two libraries that resolve by
+themselves: psycopg's libpq, which is given the address along with the name, and the C extension of MySQL
+Connector/Python, which is given the address in place of the name. Standard library only, as programs that do not have
+this package load it too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Function = Callable[..., Any]
 
 _GENERATORS = "psycopg.generators"
+_C_EXTENSION = "mysql.connector.connection_cext"
 
 
 class ResolverHook:
@@ -43,12 +45,8 @@ class ResolverHook:
         self._replace(socket, "getaddrinfo", self._by_address_with_canonical_name)
         self._replace(socket, "gethostbyname", self._by_address)
         self._replace(socket, "gethostbyname_ex", self._by_address_keeping_the_name)
-        if _GENERATORS in sys.modules:
-            self._hook_psycopg()
-        else:
-            finder = _WhenImported(_GENERATORS, self._hook_psycopg)
-            sys.meta_path.insert(0, finder)
-            self._undo.append(finder.give_up)
+        self._once_imported(_GENERATORS, self._hook_psycopg)
+        self._once_imported(_C_EXTENSION, self._hook_c_extension)
 
     def remove(self) -> None:
         """Stop answering and put the original functions back."""
@@ -63,6 +61,14 @@ class ResolverHook:
             return None
         return self._look_up(_normal(host))
 
+    def _once_imported(self, name: str, action: Callable[[], None]) -> None:
+        if name in sys.modules:
+            action()
+            return
+        finder = _WhenImported(name, action)
+        sys.meta_path.insert(0, finder)
+        self._undo.append(finder.give_up)
+
     def _hook_psycopg(self) -> None:
         self._replace(sys.modules[_GENERATORS], "connect", self._by_hostaddr)
         # psycopg 3.1 imports the function by name
@@ -70,7 +76,12 @@ class ResolverHook:
         if hasattr(connection, "connect") and connection is not None:
             self._replace(connection, "connect", self._by_hostaddr)
 
-    def _replace(self, module: ModuleType, name: str, make: Callable[[Function], Function]) -> None:
+    def _hook_c_extension(self) -> None:
+        connection_class = getattr(sys.modules[_C_EXTENSION], "CMySQLConnection", None)
+        if connection_class is not None:
+            self._replace(connection_class, "_open_connection", self._at_address)
+
+    def _replace(self, module: ModuleType | type, name: str, make: Callable[[Function], Function]) -> None:
         original = getattr(module, name)
         ours = make(original)
         functools.update_wrapper(ours, original)
@@ -110,6 +121,17 @@ class ResolverHook:
             return original(self._with_hostaddr(conninfo), *args, **kwargs)
 
         return connect
+
+    def _at_address(self, original: Function) -> Function:
+        def open_connection(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            host = connection._host  # noqa: SLF001 - what is said to the extension is made of it
+            connection._host = self._address(host) or host  # noqa: SLF001
+            try:
+                return original(connection, *args, **kwargs)
+            finally:
+                connection._host = host  # noqa: SLF001
+
+        return open_connection
 
     def _with_hostaddr(self, conninfo: str) -> str:
         """Return the connection string with the addresses of the hosts we know."""
