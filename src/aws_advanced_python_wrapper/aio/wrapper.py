@@ -22,8 +22,8 @@ from aws_advanced_python_wrapper.core.watched_async import (
     finish,
     watched_rows,
 )
-from aws_advanced_python_wrapper.driver.asyncio_streams import result_of
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import result_of
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, G
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import TYPED, for_connection, from_files, names
 from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
-from aws_advanced_python_wrapper.driver.asyncio_streams import socket_number
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import CANNOT_CONNECT, FAREWELL, AsyncMysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import socket_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,21 +28,15 @@ if TYPE_CHECKING:
         RawConnection,
         RawCursor,
         Rows,
-        TransactionSource,
     )
     from aws_advanced_python_wrapper.properties import Settings
 
-_FAREWELL = 5.0  # s; how long closing a connection may take
 
-_CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
-
-
-class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
+class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
     """aiomysql 0.2 and newer."""
 
     code = "aiomysql"
     package = "aiomysql"
-    awaited_cursors = True
     plain_methods = True
     closers = frozenset({"ensure_closed"})
     connection_calls = frozenset(
@@ -90,7 +84,7 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
             return await io.within(arguments["connect_timeout"], self._open(arguments), Guarded.drop)
         except TimeoutError as error:
             message = f"Can't connect to MySQL server on {arguments['host']!r} (timed out)"
-            raise aiomysql.OperationalError(_CANNOT_CONNECT, message) from error
+            raise aiomysql.OperationalError(CANNOT_CONNECT, message) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
         if self.connect is aiomysql.connect:
@@ -107,10 +101,6 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
         context: SSLContext | None = arguments.get("ssl")
         return context
 
-    def wire(self, raw: RawConnection) -> Any:
-        """The stream."""
-        return raw.wire
-
     def socket_number(self, wire: Any) -> int:
         """Ask the stream."""
         return socket_number(wire)
@@ -121,11 +111,6 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
         if not raw.is_between_statements():
             raise aiomysql.InternalError(0, "there are rows that nobody has read")
         return await raw.ask(sql)  # type: ignore[no-any-return]
-
-    def server_status(self, raw: RawConnection) -> int:
-        """Read what the connection has noted."""
-        flags: int = raw.server_status
-        return flags
 
     async def set_autocommit(self, io: DriverIo, raw: RawConnection, value: bool) -> None:
         """By the driver's own method."""
@@ -143,13 +128,8 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
     async def leave(self, io: DriverIo, raw: RawConnection) -> None:
         """Say farewell, unless rows are on their way or it takes too long."""
         if raw.is_between_statements():
-            with suppress(*self.failures, OSError), io.alarm(_FAREWELL, lambda: self.abort(raw)):
+            with suppress(*self.failures, OSError), io.alarm(FAREWELL, lambda: self.abort(raw)):
                 await raw.ensure_closed()
-        raw.drop()
-
-    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
-        """End it without waiting for anything; who uses it sees the end of the stream."""
-        del io, in_use
         raw.drop()
 
     def closed_twin(self, raw: RawConnection) -> RawConnection:
@@ -158,21 +138,8 @@ class AiomysqlAdapter(AiomysqlSession, MysqlAdapter):
         vars(twin).update(vars(raw), _reader=None, _writer=None)
         return twin
 
-    def cursor(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
-        """Make it at once: the driver has an awaitable that has nothing to wait for."""
-        return raw.cursor_now(*args, **kwargs)
-
-    def cursor_of_lost(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
-        """Make it although the driver refuses."""
-        return raw.cursor_though_lost(*args, **kwargs)
-
-    def transaction_source(self, raw: RawConnection) -> TransactionSource:
-        """The connection itself notes what the server says."""
-        source: TransactionSource = raw
-        return source
-
     def connection_of(self, owner: Any) -> RawConnection:
-        """See `aiomysql_connection`."""
+        """See `connection`."""
         return connection_of(owner) if self.is_raw_cursor(owner) else owner
 
     def rows_are_local(self, raw: RawCursor) -> bool:

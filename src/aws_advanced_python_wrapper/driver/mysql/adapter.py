@@ -178,11 +178,11 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
         return bool(status & IN_TRANSACTION)
 
     def is_wrong_password(self, error: BaseException) -> bool:
-        """See `mysql_errors`."""
+        """See `errors`."""
         return is_wrong_password(error)
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
-        """See `mysql_errors`; with rows on their way MySQL Connector/Python calls a connection not available."""
+        """See `errors`; with rows on their way MySQL Connector/Python calls a connection not available."""
         lost = raw is None or self.is_closed(raw)
         if not lost and getattr(error, "errno", None) == _NO_NUMBER and not self.is_between_statements(raw):
             return ErrorKind.OTHER

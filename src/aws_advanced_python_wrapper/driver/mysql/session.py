@@ -41,7 +41,7 @@ class _Snapshot(NamedTuple):
 class MysqlSession(SessionStateAccess):
     """The part of the adapters for MySQL that deals with session state.
 
-    Connections are of classes that remember what their sessions are told, see `mysql_remembering`.
+    Connections are of classes that remember what their sessions are told, see `remembering`.
     """
 
     carried = frozenset({"schema"})

@@ -100,12 +100,12 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     @property
     def parameters(self) -> frozenset[str]:
-        """See `mysql_connector_arguments`."""
+        """See `connection_arguments`."""
         return connection_arguments.names()
 
     @property
     def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
-        """See `mysql_connector_arguments`."""
+        """See `connection_arguments`."""
         return connection_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,7 +139,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         return raw
 
     def itself(self, raw: RawConnection) -> Any:
-        """See `mysql_connector_pool`."""
+        """See `pool`."""
         return itself(raw)
 
     def wire(self, raw: RawConnection) -> Any:

@@ -12,7 +12,7 @@ from mysql.connector import errors
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import CANNOT_CONNECT, FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import TYPED, for_connection, from_files
 from aws_advanced_python_wrapper.driver.mysql_connector.session import AsyncConnectorSession
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
         RawConnection,
         RawCursor,
         Rows,
-        TransactionSource,
     )
     from aws_advanced_python_wrapper.properties import Settings
 
@@ -60,10 +59,6 @@ _OF_CONNECT = frozenset(
     }
 )
 
-_FAREWELL = 5.0  # s; how long closing a connection may take
-
-_CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
-
 _TIMED_OUT: type[errors.Error] = getattr(errors, "ConnectionTimeoutError", errors.OperationalError)
 
 
@@ -72,12 +67,11 @@ def _public(driver_class: type, is_such: Any) -> frozenset[str]:
     return frozenset(name for name in dir(driver_class) if name[0] != "_" and is_such(getattr(driver_class, name)))
 
 
-class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
+class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
     """`mysql.connector.aio`, which came with 8.3.0."""
 
     code = "mysql-connector-python"
     package = "mysql"
-    awaited_cursors = True
     connection_calls = _public(aio.MySQLConnection, inspect.iscoroutinefunction) | {"set_isolation_level"}
     cursor_calls = _public(MySQLCursor, inspect.iscoroutinefunction) | {"__anext__"}
     row_sources = _public(aio.MySQLConnection, inspect.isasyncgenfunction) | _public(
@@ -101,7 +95,7 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
 
     @property
     def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
-        """See `mysql_connector_arguments`."""
+        """See `connection_arguments`."""
         return TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -131,7 +125,7 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
         except TimeoutError as error:
             where = f"{arguments['host']}:{arguments['port']}"
             message = f"Can't connect to MySQL server on {where} (timed out)"
-            raise _TIMED_OUT(errno=_CANNOT_CONNECT, msg=message) from error
+            raise _TIMED_OUT(errno=CANNOT_CONNECT, msg=message) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
         if self.connect in (aio.connect, aio.MySQLConnection):
@@ -142,10 +136,6 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
             guard(raw)
         vars(raw)[OPENED] = self.note_socket
         return raw
-
-    def wire(self, raw: RawConnection) -> Any:
-        """The connector's object around a pair of streams."""
-        return raw.wire
 
     def socket_number(self, wire: Any) -> int:
         """Ask the stream."""
@@ -162,11 +152,6 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
         rows, _ = await raw.get_rows(raw=True)
         return [tuple(None if value is None else bytes(value).decode() for value in row) for row in rows]
 
-    def server_status(self, raw: RawConnection) -> int:
-        """Read what the connection has noted."""
-        flags: int = raw.server_status
-        return flags
-
     def is_closed(self, raw: RawConnection) -> bool:
         """Ask the loop too: the connector's own flag only tells whether it has closed the socket."""
         return raw.wire is None or raw.wire.is_over() or super().is_closed(raw)
@@ -177,13 +162,8 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
 
     async def leave(self, io: DriverIo, raw: RawConnection) -> None:
         """Say farewell, unless that takes too long."""
-        with io.alarm(_FAREWELL, lambda: self.abort(raw)):
+        with io.alarm(FAREWELL, lambda: self.abort(raw)):
             await raw.close()
-
-    async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
-        """End it without waiting for anything; who uses it sees the end of the stream."""
-        del io, in_use
-        raw.drop()
 
     def closed_twin(self, raw: RawConnection) -> RawConnection:
         """Copy the object without its socket and its cursors."""
@@ -191,21 +171,8 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, MysqlAdapter):
         vars(twin).update(vars(raw), _socket=None, _cursors=WeakSet(), _unread_result=False)
         return twin
 
-    def cursor(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
-        """Make it at once: the connector's coroutine waits only to read away rows that nobody wants."""
-        return raw.cursor_now(*args, **kwargs)
-
-    def cursor_of_lost(self, raw: RawConnection, /, *args: Any, **kwargs: Any) -> RawCursor:
-        """Make it although the connector refuses."""
-        return raw.cursor_though_lost(*args, **kwargs)
-
-    def transaction_source(self, raw: RawConnection) -> TransactionSource:
-        """The connection itself notes what the server says."""
-        source: TransactionSource = raw
-        return source
-
     def connection_of(self, owner: Any) -> RawConnection:
-        """See `mysql_connector_aio_connection`."""
+        """See `aio_connection`."""
         return connection_of(owner) if self.is_raw_cursor(owner) else owner
 
     def rows_are_local(self, raw: RawCursor) -> bool:

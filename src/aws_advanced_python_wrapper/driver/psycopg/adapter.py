@@ -99,12 +99,12 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
 
     @property
     def parameters(self) -> frozenset[str]:
-        """See `psycopg_arguments`."""
+        """See `connection_arguments`."""
         return connection_arguments.names()
 
     @property
     def typed_parameters(self) -> Mapping[str, Parameter[Any]]:
-        """See `psycopg_arguments`."""
+        """See `connection_arguments`."""
         return connection_arguments.TYPED
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,7 +127,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
         return {**arguments, "port": port}
 
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
-        """See `psycopg_query`."""
+        """See `query`."""
         try:
             return await run_query(io, raw.pgconn, sql.encode(encoding_of(raw)), deadline)
         except OverdueError:
@@ -135,7 +135,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             raise self.error(QueryTimeoutError, OVERDUE) from None
 
     def limit_waits(self, raw: RawConnection, seconds: float | None, address: str) -> None:
-        """See `psycopg_waiting`."""
+        """See `waiting`."""
         if seconds is None:
             lift_limit(raw)
             return
@@ -275,11 +275,11 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             vars(entered)[_LENT_TO] = connection
 
     def is_wrong_password(self, error: BaseException) -> bool:
-        """See `postgresql_errors`."""
+        """See `errors`."""
         return is_wrong_password(error)
 
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
-        """See `postgresql_errors`; libpq's own status tells whether the connection outlived the error."""
+        """See `errors`; libpq's own status tells whether the connection outlived the error."""
         return classify(error, connection_lost=raw is None or raw.closed)
 
 
