@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import psycopg
 import psycopg_pool
 import pytest
 
@@ -14,21 +13,25 @@ from aws_advanced_python_wrapper import (
     QueryTimeoutError,
     TransactionResolutionUnknownError,
 )
-from cluster.support import Background, Connect, assert_on_true_writer, eventually, fresh_table, value
+from cluster.drivers import every_driver
+from cluster.support import Background, Connect, assert_on_true_writer, eventually, execute, fresh_table, value
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
+
+pytestmark = every_driver
 
 SECONDS = 1.0
 
 
-def test_a_frozen_writer_is_failed_over_by_the_timeout(cluster: LocalCluster, connect: Connect) -> None:
+def test_a_frozen_writer_is_failed_over_by_the_timeout(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
     cluster.set_delays(hang_detection=3 * SECONDS)
     connection = connect(cluster, plugins="failover", socket_timeout=SECONDS)
     value(connection, "SELECT 1")
     failing_over = Background(cluster.failover, kind="hang")
     with pytest.raises(FailoverSuccessError) as raised:
-        value(connection, "SELECT pg_sleep(600)")
+        value(connection, driver.engine.sleep.format(600))
     assert isinstance(raised.value.__cause__, QueryTimeoutError)
     failing_over.result()
     assert_on_true_writer(cluster, connection)
@@ -37,11 +40,11 @@ def test_a_frozen_writer_is_failed_over_by_the_timeout(cluster: LocalCluster, co
 def test_a_slow_commit_is_of_unknown_outcome(cluster: LocalCluster, connect: Connect) -> None:
     table = fresh_table(cluster, "slow_commit")
     connection = connect(cluster, plugins="failover", socket_timeout=SECONDS, autocommit=False)
-    connection.execute(f"INSERT INTO {table} VALUES (1)")
+    execute(connection, f"INSERT INTO {table} VALUES (1)")
     raw, proxy = connection.target_connection, cluster.writer.proxy
     proxy.blackhole()
     committing = Background(connection.commit)
-    eventually(lambda: connection.closed or connection.target_connection is not raw)
+    eventually(lambda: connection._session.adapter.is_closed(raw) or connection.target_connection is not raw)
     proxy.resume()
     with pytest.raises(TransactionResolutionUnknownError) as raised:
         committing.result()
@@ -49,35 +52,39 @@ def test_a_slow_commit_is_of_unknown_outcome(cluster: LocalCluster, connect: Con
     assert_on_true_writer(cluster, connection)
 
 
-def test_each_connection_that_takes_over_has_the_limit(cluster: LocalCluster, connect: Connect) -> None:
+def test_each_connection_that_takes_over_has_the_limit(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
     connection = connect(cluster, plugins="failover", socket_timeout=SECONDS)
     for _ in range(2):
         raw = connection.target_connection
         with pytest.raises(FailoverSuccessError):
-            value(connection, "SELECT pg_sleep(600)")
+            value(connection, driver.engine.sleep.format(600))
         assert connection.target_connection is not raw
     assert value(connection, "SELECT 1") == 1
 
 
-def test_a_server_whose_every_answer_is_quick_may_be_asked_for_long(cluster: LocalCluster, connect: Connect) -> None:
+def test_a_server_whose_every_answer_is_quick_may_be_asked_for_long(
+    cluster: LocalCluster, connect: Connect, driver: Driver
+) -> None:
     connection = connect(cluster, plugins="none", socket_timeout=SECONDS)
     for _ in range(5):
-        value(connection, f"SELECT pg_sleep({SECONDS / 3})")
+        value(connection, driver.engine.sleep.format(SECONDS / 3))
 
 
+@pytest.mark.drivers("postgresql")
 def test_a_connection_without_a_limit_is_the_drivers_own(cluster: LocalCluster, connect: Connect) -> None:
     assert not hasattr(connect(cluster, plugins="none").target_connection, "_wait_limit")
 
 
 @pytest.mark.parametrize("plugins", ["none", "failover,host_monitoring"])
 def test_a_host_that_swallows_everything_is_not_connected_to_for_ever(
-    cluster: LocalCluster, connect: Connect, plugins: str
+    cluster: LocalCluster, connect: Connect, driver: Driver, plugins: str
 ) -> None:
     cluster.writer.proxy.blackhole()
-    with pytest.raises(psycopg.OperationalError, match="timeout"):
-        connect(cluster, cluster.writer.host, plugins=plugins, connect_timeout=2)
+    with pytest.raises(driver.module.Error):
+        Background(connect, cluster, cluster.writer.host, plugins=plugins, connect_timeout=2).result()
 
 
+@pytest.mark.drivers("postgresql")
 def test_a_pool_of_psycopgs_replaces_a_connection_that_timed_out(cluster: LocalCluster) -> None:
     our_class = cast("Any", AwsWrapperConnection)
     settings: dict[str, Any] = {"plugins": "none", "socket_timeout": SECONDS}
