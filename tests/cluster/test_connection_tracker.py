@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import queue
 import subprocess
-import sys
-import textwrap
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverError, FailoverSuccessError, release_resources
+from cluster import programs
+from cluster.drivers import every_driver
 from cluster.relay import Relay
-from cluster.support import PATIENCE, WHO, Background, at_server, eventually, true_writer, value
+from cluster.support import (
+    PATIENCE,
+    Background,
+    at_server,
+    eventually,
+    execute,
+    instance_of,
+    pattern,
+    true_writer,
+    value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +32,10 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
     from aws_advanced_python_wrapper.local.instance import Instance
     from aws_advanced_python_wrapper.local.values import FailoverKind
+    from cluster.drivers import Driver
     from cluster.support import Connect
+
+pytestmark = pytest.mark.drivers("postgresql", "mysql-c", "mysql-pure", "mysql-aio")
 
 TRACKED: dict[str, Any] = {
     "plugins": "aurora_connection_tracker,failover",
@@ -43,9 +55,11 @@ def line_to() -> Iterator[Callable[[Instance], Relay]]:
 
 
 def connect_through(line: Relay, cluster: LocalCluster, connect: Connect, **settings: Any) -> list[Any]:
-    return [connect(cluster, hostaddr=line.address, **{**TRACKED, **settings}) for _ in range(NUMBER)]
+    settings = {"cluster_instance_host_pattern": pattern(cluster), **TRACKED, **settings}
+    return [connect(cluster, line.address, **settings) for _ in range(NUMBER)]
 
 
+@every_driver
 @kinds
 def test_connections_that_nobody_uses_end_by_themselves(
     cluster: LocalCluster, connect: Connect, line_to: Callable[[Instance], Relay], kind: FailoverKind
@@ -58,8 +72,8 @@ def test_connections_that_nobody_uses_end_by_themselves(
     eventually(lambda: line.clients == 0)
     for connection in connections:
         with pytest.raises(FailoverSuccessError):
-            connection.execute("SELECT 1")
-        assert value(connection, WHO) == result.new_writer
+            value(connection, "SELECT 1")
+        assert instance_of(connection) == result.new_writer
 
 
 def test_a_writer_that_only_hangs_is_noticed_before_the_cluster_ends_it(
@@ -80,19 +94,18 @@ def test_a_writer_that_only_hangs_is_noticed_before_the_cluster_ends_it(
 
 @kinds
 def test_calls_that_wait_for_the_old_writer_fail_over(
-    cluster: LocalCluster, connect: Connect, line_to: Callable[[Instance], Relay], kind: FailoverKind
+    cluster: LocalCluster, connect: Connect, driver: Driver, line_to: Callable[[Instance], Relay], kind: FailoverKind
 ) -> None:
     old, line = cluster.writer, line_to(cluster.writer)
     connections = connect_through(line, cluster, connect)
-    calls = [Background(connection.execute, "SELECT pg_sleep(600)") for connection in connections]
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
-    eventually(lambda: at_server(cluster, old.name, sleeping) == NUMBER)
+    calls = [Background(execute, connection, driver.engine.sleep.format(600)) for connection in connections]
+    eventually(lambda: at_server(cluster, old.name, driver.engine.sleepers.format(600)) == NUMBER)
     line.fall_silent()
     result = cluster.failover(kind=kind)
     for call in calls:
         with pytest.raises(FailoverSuccessError):
             call.result()
-    assert [value(connection, WHO) for connection in connections] == [result.new_writer] * NUMBER
+    assert [instance_of(connection) for connection in connections] == [result.new_writer] * NUMBER
     assert line.clients == 0
 
 
@@ -112,7 +125,7 @@ def test_no_connection_of_a_pool_that_threads_use_leads_to_the_old_writer(
         while new_writer.empty() or uses[-NUMBER:] != [new_writer_name] * NUMBER:
             connection = pool.get(timeout=30)
             try:
-                uses.append(value(connection, WHO))
+                uses.append(instance_of(connection))
             except FailoverSuccessError as error:
                 failures.append(str(error))
             pool.put(connection)
@@ -127,10 +140,11 @@ def test_no_connection_of_a_pool_that_threads_use_leads_to_the_old_writer(
     for user in users:
         user.result()
     assert len(failures) == NUMBER
-    assert {value(pool.get_nowait(), WHO) for _ in range(NUMBER)} == {true_writer(cluster)}
+    assert {instance_of(pool.get_nowait()) for _ in range(NUMBER)} == {true_writer(cluster)}
     assert line.clients == 0
 
 
+@pytest.mark.drivers("postgresql")
 def test_no_connection_of_psycopgs_own_pool_leads_to_the_old_writer(
     cluster: LocalCluster, line_to: Callable[[Instance], Relay]
 ) -> None:
@@ -148,8 +162,8 @@ def test_no_connection_of_psycopgs_own_pool_leads_to_the_old_writer(
         connections = [pool.getconn(PATIENCE) for _ in range(NUMBER)]
         for connection in connections:
             with pytest.raises(FailoverSuccessError):
-                connection.execute("SELECT 1")
-            assert value(connection, WHO) == result.new_writer
+                value(connection, "SELECT 1")
+            assert instance_of(connection) == result.new_writer
             pool.putconn(connection)
 
 
@@ -158,7 +172,7 @@ def test_connections_to_a_reader_stay_where_they_are(
 ) -> None:
     reader, other = cluster.readers
     to_writer, to_reader = line_to(cluster.writer), line_to(reader)
-    readers = [connect(cluster, cluster.reader_endpoint, hostaddr=to_reader.address, **TRACKED) for _ in range(NUMBER)]
+    readers = connect_through(to_reader, cluster, connect)
     writers = connect_through(to_writer, cluster, connect)
     to_writer.fall_silent()
     to_reader.fall_silent()
@@ -168,7 +182,7 @@ def test_connections_to_a_reader_stay_where_they_are(
 
 
 def test_without_failover_the_program_sees_the_drivers_own_error(
-    cluster: LocalCluster, connect: Connect, line_to: Callable[[Instance], Relay]
+    cluster: LocalCluster, connect: Connect, driver: Driver, line_to: Callable[[Instance], Relay]
 ) -> None:
     line = line_to(cluster.writer)
     connections = connect_through(line, cluster, connect, plugins="auroraConnectionTracker")
@@ -176,8 +190,8 @@ def test_without_failover_the_program_sees_the_drivers_own_error(
     cluster.failover(kind="hang")
     eventually(lambda: line.clients == 0)
     for connection in connections:
-        with pytest.raises(psycopg.OperationalError) as caught:
-            connection.execute("SELECT 1")
+        with pytest.raises(driver.module.Error) as caught:
+            value(connection, "SELECT 1")
         assert not isinstance(caught.value, FailoverError)
         assert connection.closed
 
@@ -189,20 +203,13 @@ def test_after_release_resources_connections_are_tracked_from_their_next_use_on(
     connections = connect_through(line, cluster, connect)
     release_resources()
     for connection in connections:
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     line.fall_silent()
     cluster.failover(kind="hang")
     eventually(lambda: line.clients == 0)
 
 
 PARENT_AND_CHILD = """
-    import os, signal, sys
-    import psycopg
-    from aws_advanced_python_wrapper import AwsWrapperConnection
-
-    def connect():
-        return AwsWrapperConnection.connect(psycopg.Connection.connect, sys.argv[1], autocommit=True)
-
     parents = connect()
     ready, tell = os.pipe()
     child = os.fork()
@@ -220,11 +227,11 @@ PARENT_AND_CHILD = """
 
 
 def test_the_connections_of_a_parent_and_of_its_forked_child_end(
-    cluster: LocalCluster, line_to: Callable[[Instance], Relay]
+    cluster: LocalCluster, driver: Driver, line_to: Callable[[Instance], Relay]
 ) -> None:
     line = line_to(cluster.writer)
-    conninfo = cluster.conninfo(hostaddr=line.address, **TRACKED)
-    command = [sys.executable, "-c", textwrap.dedent(PARENT_AND_CHILD), conninfo]
+    conninfo = cluster.conninfo(line.address, cluster_instance_host_pattern=pattern(cluster), **TRACKED)
+    command = programs.command(PARENT_AND_CHILD, conninfo, driver)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
