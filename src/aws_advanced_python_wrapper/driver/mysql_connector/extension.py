@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.sockets import NotedSocket
 
 _NOT_NOTED = (None, None)
+_BY_STATEMENT: Any = MySQLConnectionAbstract.autocommit
 _STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
 
 
@@ -51,8 +52,13 @@ class Freed:
     _span: Any
     unread_result: bool
 
+    def _set_autocommit(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise ValueError("mode must be boolean")  # noqa: TRY004 - the extension's own error
+        _BY_STATEMENT.__set__(self, value)
+
     # It sends a statement. The extension's own setter says nothing when the connection is lost meanwhile.
-    autocommit = MySQLConnectionAbstract.autocommit
+    autocommit = _BY_STATEMENT.setter(_set_autocommit)
 
     def cmd_stmt_prepare(self, *args: Any, **kwargs: Any) -> Any:
         """Prepare a statement, which works on the extension's object without referring to it."""

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 _HEADER = 7
 _LONGEST = 0xFFFFFF
+_WORTH_IT = 50  # bytes; what is shorter a server does not compress, and one client takes such a frame for one packet
 
 
 class Compression:
-    """Takes a client's frames apart, and puts what the server says into frames, which need not be compressed."""
+    """Takes a client's frames apart, and puts what the server says into frames."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -60,6 +61,8 @@ class Compression:
         yield bytes(payload)
 
     def _frame(self, payload: bytes) -> bytes:
-        header = len(payload).to_bytes(3, "little") + bytes([self._sequence % 256]) + bytes(3)
-        self._sequence += 1
-        return header + payload
+        is_long = len(payload) >= _WORTH_IT
+        carried = zlib.compress(payload) if is_long else payload
+        sizes = len(carried), len(payload) if is_long else 0
+        sequence, self._sequence = self._sequence % 256, self._sequence + 1
+        return sizes[0].to_bytes(3, "little") + bytes([sequence]) + sizes[1].to_bytes(3, "little") + carried
