@@ -31,6 +31,7 @@ ELSEWHERE = {
     "cmd_quit": "says farewell and waits for nothing",
     "cmd_shutdown": "would end the server",
     "cmd_stmt_close": "is not answered",
+    "cmd_stmt_fetch": "is not answered",
     "cmd_stmt_send_long_data": "is not answered",
     "connect": "opens another connection",
     "disconnect": "says farewell and waits for nothing",
@@ -42,6 +43,9 @@ ELSEWHERE = {
     "shutdown": "says nothing at all",
     "stored_results": "reads on the client",
 }
+
+NOT_IMPLEMENTED = {C: {"cmd_debug", "cmd_ping", "cmd_query_iter"}}
+"""What is there only to be refused, by driver."""
 
 MYSQL_CASES: list[tuple[tuple[str, ...], Case]] = []
 
@@ -105,6 +109,12 @@ async def next_call(connection: Any) -> None:
 async def _(connection: Any, cut: Cut) -> None:
     await cut()
     connection.cursor()
+
+
+@case("connection.cursor, which asks nobody", (AIO,))
+async def _(connection: Any, cut: Cut) -> None:
+    await cut()
+    await (await connection.cursor()).execute("SELECT 1")
 
 
 @case("cursor.execute")
@@ -224,7 +234,7 @@ async def _(connection: Any, cut: Cut) -> None:
     await done(cursor.close())
 
 
-@case("cursor.nextset", CONNECTOR)
+@case("cursor.nextset")
 async def _(connection: Any, cut: Cut) -> None:
     cursor = await done(connection.cursor())
     await done(cursor.execute(STATEMENTS))
@@ -410,15 +420,28 @@ async def _(connection: Any, cut: Cut) -> None:
     await done(connection.next_result())
 
 
-@case("connection.cmd_stmt_execute", (PURE, AIO))
+@case("connection.next_result", (AIOMYSQL,))
 async def _(connection: Any, cut: Cut) -> None:
-    statement = (await done(connection.cmd_stmt_prepare(b"SELECT 1")))["statement_id"]
+    await connection.query(STATEMENTS)
+    await cut()
+    await connection.next_result()
+
+
+async def prepared(connection: Any) -> Any:
+    """Have the server prepare a statement, and return what its connection knows it by."""
+    statement = await done(connection.cmd_stmt_prepare(b"SELECT 1"))
+    return statement["statement_id"] if isinstance(statement, dict) else statement
+
+
+@case("connection.cmd_stmt_execute", CONNECTOR)
+async def _(connection: Any, cut: Cut) -> None:
+    statement = await prepared(connection)
     await cut()
     await done(connection.cmd_stmt_execute(statement))
 
 
-@case("connection.cmd_stmt_reset", (PURE, AIO))
+@case("connection.cmd_stmt_reset", CONNECTOR)
 async def _(connection: Any, cut: Cut) -> None:
-    statement = (await done(connection.cmd_stmt_prepare(b"SELECT 1")))["statement_id"]
+    statement = await prepared(connection)
     await cut()
     await done(connection.cmd_stmt_reset(statement))

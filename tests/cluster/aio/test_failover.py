@@ -9,8 +9,8 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError
 from aws_advanced_python_wrapper.aio.psycopg import connect as connect_in_loop
+from cluster.support import end_process
 from cluster.test_failover import *  # noqa: F403
-from cluster.test_failover import end_backend
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -21,7 +21,7 @@ def test_a_cursor_that_has_ended_may_be_closed_as_sqlalchemy_does_without_awaiti
     async def program() -> None:
         async with await connect_in_loop(cluster.conninfo(), autocommit=True) as connection:
             cursor = connection.cursor()
-            end_backend(cluster, connection)  # type: ignore[arg-type]
+            end_process(cluster, connection._session.host.host, connection.info.backend_pid)
             with pytest.raises(FailoverSuccessError):
                 await cursor.execute("SELECT 1")
             cursor._close()
