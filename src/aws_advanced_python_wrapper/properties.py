@@ -105,7 +105,7 @@ class Settings:
         """The one host; raises `AwsWrapperError` when there is none."""
         host = self._driver.get("host")
         if not isinstance(host, str) or not host:
-            raise AwsWrapperError("No host to connect to: give host=, best the cluster endpoint, or set PGHOST.")
+            raise AwsWrapperError("No host to connect to: give host=, best the cluster endpoint (psycopg: or PGHOST).")
         return host
 
     @property
