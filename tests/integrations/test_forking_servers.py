@@ -15,11 +15,11 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
-from cluster.support import at_server, eventually, true_writer
+from cluster.drivers import BLOCKING, Driver
+from cluster.support import at_server, eventually, instance_of, true_writer, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,54 +28,68 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 PATIENCE = 60.0
-WHO = "SELECT pg_catalog.aurora_db_instance_identifier()"
-AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.01)'"
 
 # Loaded before the fork, as with `gunicorn --preload`: the connection of the parent is there in each child too.
-DATABASE = (
-    '''
-import os
-import psycopg
-from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
+DATABASE = """
+    import json
+    import operator
+    import os
+    from importlib import import_module
+    from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
 
-def connect():
-    return AwsWrapperConnection.connect(
-        psycopg.Connection.connect, os.environ["CONNINFO"], autocommit=True, topology_refresh_ms=100,
-        plugins="aurora_connection_tracker,failover,host_monitoring",
-        failure_detection_time_ms=500, failure_detection_interval_ms=250, failure_detection_count=2)
+    module, _, name = os.environ["TARGET"].partition(":")
+    target = operator.attrgetter(name)(import_module(module))
 
-parents = connect()
-own = None
+    def connect():
+        return AwsWrapperConnection.connect(
+            target, os.environ["CONNINFO"], autocommit=True, topology_refresh_ms=100,
+            plugins="aurora_connection_tracker,failover,host_monitoring",
+            failure_detection_time_ms=500, failure_detection_interval_ms=250, failure_detection_count=2,
+            **json.loads(os.environ["ARGUMENTS"]))
 
-def who():
-    """Return this process's id, the instance it is connected to, and whether it has just failed over."""
-    global own
-    own = own or connect()
-    failed_over = False
-    while True:
-        try:
-            return os.getpid(), own.execute(""" '''
-    + WHO
-    + ''' """).fetchone()[0], failed_over
-        except FailoverSuccessError:
-            failed_over = True
-'''
-)
+    parents = connect()
+    own = None
+
+    def who():
+        # This process's id, the instance it is connected to, and whether it has just failed over.
+        global own
+        own = own or connect()
+        failed_over = False
+        while True:
+            try:
+                cursor = own.cursor()
+                cursor.execute(os.environ["WHO"])
+                return os.getpid(), cursor.fetchall()[0][0], failed_over
+            except FailoverSuccessError:
+                failed_over = True
+    """
+
+
+@pytest.fixture(params=["psycopg", "mysql-c"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    chosen = BLOCKING[request.param]
+    chosen.skip_if_missing()
+    return chosen
 
 
 @pytest.fixture
-def cluster(healthy_aurora_postgresql: LocalCluster) -> LocalCluster:
+def cluster(request: pytest.FixtureRequest, driver: Driver) -> LocalCluster:
     release_resources()
-    healthy_aurora_postgresql.set_delays(hang_detection=0.5)
-    return healthy_aurora_postgresql
+    healthy: LocalCluster = request.getfixturevalue(f"healthy_aurora_{driver.engine.name}")
+    healthy.set_delays(hang_detection=0.5)
+    return healthy
 
 
 @contextmanager
-def server(directory: Path, cluster: LocalCluster, *command: str, **modules: str) -> Iterator[subprocess.Popen[bytes]]:
+def server(
+    directory: Path, cluster: LocalCluster, driver: Driver, *command: str, **modules: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on these modules; it is ended by SIGTERM and has to go without being killed."""
     for name, code in {"database": DATABASE, **modules}.items():
         (directory / f"{name}.py").write_text(textwrap.dedent(code))
-    environment = {**os.environ, "CONNINFO": cluster.conninfo(), "PYTHONWARNINGS": "ignore"}
+    connection = {"CONNINFO": cluster.conninfo(), "TARGET": driver.target, "WHO": driver.engine.who}
+    arguments = {"ARGUMENTS": json.dumps(dict(driver.arguments)), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, **connection, **arguments}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *command], cwd=directory, env=environment, stdout=log, stderr=log
@@ -118,7 +132,9 @@ def assert_all_fail_over(cluster: LocalCluster, ask: Callable[[], Any], workers:
     assert true_writer(cluster) != first
 
 
-def test_gunicorn_workers_forked_from_a_loaded_program_fail_over(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_gunicorn_workers_forked_from_a_loaded_program_fail_over(
+    cluster: LocalCluster, driver: Driver, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     application = """
@@ -135,12 +151,14 @@ def test_gunicorn_workers_forked_from_a_loaded_program_fail_over(cluster: LocalC
             return json.load(response)
 
     options = ("--preload", "--workers=2", f"--bind=127.0.0.1:{port}", "--worker-tmp-dir=/dev/shm")
-    with server(tmp_path, cluster, "gunicorn", "application:application", *options, application=application) as process:
+    with server(
+        tmp_path, cluster, driver, "gunicorn", "application:application", *options, application=application
+    ) as process:
         assert_all_fail_over(cluster, ask)
     assert process.returncode == 0
 
 
-def test_celery_prefork_workers_fail_over(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_celery_prefork_workers_fail_over(cluster: LocalCluster, driver: Driver, tmp_path: Path) -> None:
     messages = """
         import os
         from celery import Celery
@@ -167,33 +185,39 @@ def test_celery_prefork_workers_fail_over(cluster: LocalCluster, tmp_path: Path)
         return json.loads(done.stdout)
 
     options = ("-A", "messages", "worker", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle")
-    with server(tmp_path, cluster, "celery", *options, messages=messages, tasks=tasks):
+    with server(tmp_path, cluster, driver, "celery", *options, messages=messages, tasks=tasks):
         assert_all_fail_over(cluster, ask)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_pools_of_multiprocessing_fail_over(cluster: LocalCluster, method: str) -> None:
-    connection = AwsWrapperConnection.connect(psycopg.Connection.connect, cluster.conninfo(), autocommit=True)
+def test_pools_of_multiprocessing_fail_over(cluster: LocalCluster, driver: Driver, method: str) -> None:
+    connection = connect(driver, cluster.conninfo())
     context: Any = multiprocessing.get_context(method)
+    at_work = driver.engine.sleepers.format(0.01)
     with context.Pool(2) as pool:
-        results = [pool.apply_async(survive_a_failover, (cluster.conninfo(),)) for _ in range(2)]
-        eventually(lambda: at_server(cluster, cluster.writer.name, AT_WORK) == 2)
+        results = [pool.apply_async(survive_a_failover, (driver.name, cluster.conninfo())) for _ in range(2)]
+        eventually(lambda: at_server(cluster, cluster.writer.name, at_work) == 2)
         cluster.failover(kind="crash")
         assert [result.get(PATIENCE) for result in results] == [true_writer(cluster)] * 2
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
-    assert connection.execute(WHO).fetchone() == (true_writer(cluster),)
+        value(connection, "SELECT 1")
+    assert instance_of(connection) == true_writer(cluster)
     connection.close()
 
 
-def survive_a_failover(conninfo: str) -> str:
+def connect(driver: Driver, conninfo: str) -> AwsWrapperConnection:
+    return AwsWrapperConnection.connect(driver.connect, conninfo, autocommit=True, **driver.arguments)
+
+
+def survive_a_failover(name: str, conninfo: str) -> str:
     """Work until the connection fails over, and return the instance it leads to then."""
-    connection = AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo, autocommit=True)
+    driver = BLOCKING[name]
+    connection = connect(driver, conninfo)
     try:
         while True:
-            connection.execute("SELECT pg_sleep(0.01)")
+            value(connection, driver.engine.sleep.format(0.01))
     except FailoverSuccessError:
-        return str(connection.execute(WHO).fetchone()[0])
+        return instance_of(connection)
     finally:
         connection.close()
