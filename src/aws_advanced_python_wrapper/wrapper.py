@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.core.answers import StaleCursor
+from aws_advanced_python_wrapper.core.answers import StaleCursor, of_class
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
@@ -39,7 +39,7 @@ class AwsWrapperConnection(ConnectionFacade):
 
     __slots__ = ()
 
-    @classmethod
+    @of_class
     def connect(
         cls, target: Callable[..., Any] | str | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
     ) -> Self:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 # A program is told of a failover instead of the loss.
-DIFFERENT_WITH_FAILOVER = ("a_session_the_server_ends",)
+DIFFERENT_WITH_FAILOVER = ("a_session_the_server_ends", "connected_again_after_its_end")
 
 CONNECTOR = ("mysql_connections", "mysql_cursors", "mysql_errors")
 

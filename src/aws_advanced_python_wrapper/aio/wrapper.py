@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.core.answers import of_class
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo, Truth, begun
 from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFacade
 from aws_advanced_python_wrapper.core.opening import session_for
@@ -43,7 +44,7 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
 
     __slots__ = ()
 
-    @classmethod
+    @of_class
     async def connect(
         cls, target: Callable[..., Any] | str | None = None, conninfo: str = "", *_args: Any, **kwargs: Any
     ) -> Self:

@@ -73,6 +73,20 @@ class Facade:
         return self._block_class(self._session, self.connection, name, make, moved)
 
 
+if TYPE_CHECKING:
+    of_class = classmethod
+else:
+
+    class of_class(classmethod):  # noqa: N801 - a decorator
+        """Makes a method of the class, for which connections have the driver's own if that has one of this name."""
+
+        def __get__(self, facade: Any, owner: type | None = None) -> Any:
+            """Return the method."""
+            if facade is not None and self.__name__ in facade._session.adapter.connection_calls:  # noqa: SLF001
+                return facade.__getattr__(self.__name__)
+            return super().__get__(facade, owner)
+
+
 def _is_the_programs_own(value: Any, raw: Any, adapter: DriverAdapter) -> bool:
     """Tell whether a value is a method of `raw` that a class of the program's adds to the driver's."""
     if not isinstance(value, MethodType) or value.__self__ is not raw:

@@ -309,12 +309,25 @@ async def being_connected_again(side: MysqlSide) -> None:
     await side.attempt(side.rows, connection, "SELECT 2")
 
 
+async def connected_again_after_its_end(side: MysqlSide) -> None:
+    for connect in ("ping", "reconnect", "connect"):
+        connection = await side.connect()
+        await side.call(connection.disconnect if hasattr(connection, "disconnect") else connection.close)
+        await side.attempt(connection.is_connected)
+        await side.attempt(connection.ping)
+        given = {"reconnect": True, "attempts": 2, "delay": 0} if connect == "ping" else {}
+        await side.attempt(getattr(connection, connect), **given)
+        await side.attempt(connection.is_connected)
+        await side.attempt(side.rows, connection, "SELECT 1")
+
+
 async def converters(side: MysqlSide) -> None:
     connection = await side.connect(converter_class=Counting)
     side.note(connection.converter_class is Counting)
     await side.attempt(side.rows, connection, "SELECT 'abc', NULL")
-    await side.attempt(connection.set_converter_class, MySQLConverter)
-    await side.attempt(side.rows, connection, "SELECT 'abc', NULL")
+    for converter in (MySQLConverter, Counting):
+        await side.attempt(connection.set_converter_class, converter)
+        await side.attempt(side.rows, connection, "SELECT 'abc', NULL")
     await side.attempt(connection.set_converter_class, int)
     await side.attempt(side.rows, connection, "SELECT %s", (object(),))
 

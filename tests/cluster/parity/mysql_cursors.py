@@ -324,16 +324,18 @@ async def unread_rows_and_settings(side: MysqlSide) -> None:
 
 
 async def reading_what_nobody_reads(side: MysqlSide) -> None:
-    connection = await side.connect(consume_results=True)
-    for _ in range(2):
-        await side.executed(connection, TWO_ROWS)
-    side.note(connection.unread_result)
-    await side.attempt(connection.commit)
-    cursor = await side.executed(connection, TWO_ROWS)
-    await side.attempt(cursor.fetchone)
-    await side.attempt(side.rows, connection, "SELECT 3")
-    await side.attempt(cursor.fetchall)
-    side.note(connection.unread_result)
+    told_later = await side.connect()
+    told_later.can_consume_results = True
+    for connection in (await side.connect(consume_results=True), told_later):
+        for _ in range(2):
+            await side.executed(connection, TWO_ROWS)
+        side.note(connection.unread_result)
+        await side.attempt(connection.commit)
+        cursor = await side.executed(connection, TWO_ROWS)
+        await side.attempt(cursor.fetchone)
+        await side.attempt(side.rows, connection, "SELECT 3")
+        await side.attempt(cursor.fetchall)
+        side.note(connection.unread_result)
 
 
 async def warnings_of_the_server(side: MysqlSide) -> None:
