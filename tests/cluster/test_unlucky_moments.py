@@ -14,14 +14,29 @@ from aws_advanced_python_wrapper import (
     FailoverSuccessError,
     TransactionResolutionUnknownError,
 )
-from cluster.support import assert_on_true_writer, at_server, eventually, fresh_table, program, value
+from cluster.drivers import every_driver
+from cluster.support import (
+    Background,
+    assert_on_true_writer,
+    at_server,
+    eventually,
+    execute,
+    fresh_table,
+    process_of,
+    program,
+    value,
+)
+from cluster.test_failover import nearly_every_driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
+
+pytestmark = every_driver
 
 # A reader that believes itself to be a demoted writer: its connection is alive, and in use, when it is replaced.
 SHARED_BY_THREADS = """
@@ -59,10 +74,13 @@ SHARED_BY_THREADS = """
     """
 
 
+# Connections of the drivers for MySQL are for one thread at a time (`threadsafety` 1).
+@pytest.mark.drivers("postgresql")
 def test_a_connection_that_other_threads_are_using_is_replaced_without_harm(cluster: LocalCluster) -> None:
     assert program(SHARED_BY_THREADS, cluster.conninfo(cluster.readers[0].host), warnings="ignore") == "alive"
 
 
+@pytest.mark.drivers("postgresql")
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_a_block_that_lost_its_connection_does_not_end_as_if_it_were_complete(
     cluster: LocalCluster, connect: Connect, autocommit: bool
@@ -85,6 +103,7 @@ def test_a_block_that_lost_its_connection_does_not_end_as_if_it_were_complete(
     assert value(connection, f"SELECT count(*) FROM {table} WHERE id = 1") == 0
 
 
+@pytest.mark.drivers("postgresql")
 def test_a_block_in_which_the_program_closes_its_connection_ends_as_it_does_in_psycopg(
     cluster: LocalCluster, connect: Connect
 ) -> None:
@@ -99,32 +118,34 @@ def test_a_block_in_which_the_program_closes_its_connection_ends_as_it_does_in_p
     "call",
     [
         lambda connection: connection.cursor().execute("SELECT 1"),
-        lambda connection: connection.execute("SELECT 1"),
+        lambda connection: execute(connection, "SELECT 1"),
         lambda connection: connection.commit(),
+        lambda connection: connection.rollback(),
     ],
-    ids=["cursor", "execute", "commit"],
+    ids=["cursor", "execute", "commit", "rollback"],
 )
 def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
-    cluster: LocalCluster, connect: Connect, call: Callable[[Any], object]
+    cluster: LocalCluster, connect: Connect, driver: Driver, call: Callable[[Any], object]
 ) -> None:
-    connection: Any = connect(cluster, autocommit=True)
+    connection: Any = connect(cluster)
     cluster.failover()
-    with pytest.raises(psycopg.OperationalError):
-        connection.target_connection.execute("SELECT 1")  # past the driver
+    with pytest.raises(driver.module.Error):
+        execute(connection.target_connection, "SELECT 1")  # past the driver
     assert connection.closed
     with pytest.raises(FailoverSuccessError):
         call(connection)
     assert_on_true_writer(cluster, connection)
 
 
+@nearly_every_driver
 @pytest.mark.parametrize(
     ("before", "outcome"), [("SELECT 1", FailoverSuccessError), ("BEGIN", TransactionResolutionUnknownError)]
 )
 def test_a_failover_that_was_interrupted_is_made_up_for_at_the_next_call(
     cluster: LocalCluster, connect: Connect, before: str, outcome: type[FailoverError]
 ) -> None:
-    connection: Any = connect(cluster, autocommit=True)
-    connection.execute(before)
+    connection: Any = connect(cluster)
+    execute(connection, before)
     for instance in cluster.instances:
         cluster.kill(instance)
 
@@ -135,15 +156,16 @@ def test_a_failover_that_was_interrupted_is_made_up_for_at_the_next_call(
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.5)
         with pytest.raises(KeyboardInterrupt):
-            connection.execute("SELECT 1")
+            execute(connection, "SELECT 1")
     finally:
         signal.signal(signal.SIGALRM, handler)
     cluster.restore()
     with pytest.raises(outcome):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
 
 
+@pytest.mark.drivers("postgresql")
 def test_closing_a_lost_server_side_cursor_fails_over_too(cluster: LocalCluster, connect: Connect) -> None:
     connection: Any = connect(cluster, autocommit=False)
     cursor = connection.cursor("on_the_server")
@@ -154,35 +176,31 @@ def test_closing_a_lost_server_side_cursor_fails_over_too(cluster: LocalCluster,
     assert_on_true_writer(cluster, connection)
 
 
-def test_a_connection_closed_during_a_failover_stays_closed(cluster: LocalCluster, connect: Connect) -> None:
-    connection: Any = connect(cluster, autocommit=True, failover_timeout_sec=600)
+@nearly_every_driver
+def test_a_connection_closed_during_a_failover_stays_closed(
+    cluster: LocalCluster, connect: Connect, driver: Driver
+) -> None:
+    connection: Any = connect(cluster, failover_timeout_sec=600)
     monitor = connection._session.cluster.monitor
     for instance in cluster.instances:
         cluster.kill(instance)
-    outcome: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            connection.execute("SELECT 1")
-        except psycopg.Error as error:
-            outcome.append(error)
-
-    caller = threading.Thread(target=call)
-    caller.start()
+    caller = Background(execute, connection, "SELECT 1")
     eventually(lambda: monitor._searches)
     connection.close()
-    caller.join(20)
-    assert [isinstance(error, FailoverError) for error in outcome] == [False]
+    with pytest.raises(driver.module.Error) as caught:
+        caller.result()
+    assert not isinstance(caught.value, FailoverError)
     assert connection.closed
     eventually(lambda: not monitor.threads)
 
 
+@nearly_every_driver
 def test_a_block_left_with_an_error_does_not_wait_for_another_host(cluster: LocalCluster, connect: Connect) -> None:
     connection: Any = connect(cluster, failover_timeout_sec=600)
 
     def fail() -> None:
         with connection:
-            connection.execute("SELECT 1")
+            execute(connection, "SELECT 1")
             for instance in cluster.instances:
                 cluster.kill(instance)
             raise ZeroDivisionError
@@ -192,21 +210,26 @@ def test_a_block_left_with_an_error_does_not_wait_for_another_host(cluster: Loca
     assert connection.closed
 
 
-def test_a_session_that_the_server_ends_for_being_idle_goes_on(cluster: LocalCluster, connect: Connect) -> None:
-    connection: Any = connect(cluster, autocommit=True)
-    if connection.info.server_version < 140000:
+SHORT_IDLENESS = {"postgresql": "SET idle_session_timeout = '50ms'", "mysql": "SET wait_timeout = 1"}
+
+
+@nearly_every_driver
+def test_a_session_that_the_server_ends_for_being_idle_goes_on(
+    cluster: LocalCluster, connect: Connect, driver: Driver
+) -> None:
+    connection: Any = connect(cluster)
+    if driver.module is psycopg and connection.info.server_version < 140000:
         pytest.skip("idle_session_timeout came with PostgreSQL 14")
-    connection.execute("SET idle_session_timeout = '50ms'")
-    backend = connection.info.backend_pid
+    process = process_of(connection)
+    execute(connection, SHORT_IDLENESS[driver.engine.name])
     writer = cluster.writer.name
-    eventually(
-        lambda: at_server(cluster, writer, f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {backend}"),
-    )
+    eventually(lambda: not at_server(cluster, writer, driver.engine.has_process.format(process)))
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        execute(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
 
 
+@pytest.mark.drivers("postgresql")
 def test_threads_in_autocommit_are_not_told_of_a_transaction(cluster: LocalCluster, connect: Connect) -> None:
     connection: Any = connect(cluster, autocommit=True)
     outcomes: list[type[BaseException]] = []
