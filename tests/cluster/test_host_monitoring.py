@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
 QUICK: dict[str, Any] = {
@@ -428,7 +429,7 @@ def test_calls_of_a_forked_child_and_of_its_parent_are_watched(cluster: LocalClu
     assert running.result() == "ready\nboth"
 
 
-def test_a_program_ends_at_once_while_its_host_is_being_checked(cluster: LocalCluster) -> None:
+def test_a_program_ends_at_once_while_its_host_is_being_checked(cluster: LocalCluster, driver: Driver) -> None:
     code = """
         from aws_advanced_python_wrapper import release_resources
         connection = connect(
@@ -441,7 +442,7 @@ def test_a_program_ends_at_once_while_its_host_is_being_checked(cluster: LocalCl
         print("ready", flush=True)
         input()
         """
-    with talking_program(code, cluster.conninfo()) as process:
+    with talking_program(code, cluster, driver) as process:
         cluster.writer.proxy.blackhole()
         eventually(lambda: cluster.writer.proxy.counters().current == 2)  # the probe waits for an answer
         assert seconds_to_exit(process) < 20, "the check would have gone on for a minute"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 import subprocess
-import sys
-import textwrap
 import time
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
+from cluster import programs
+from cluster.drivers import every_driver
+from cluster.engines import POSTGRESQL
 from cluster.support import (
     PATIENCE,
     assert_on_true_writer,
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
+
+pytestmark = every_driver
 
 
 def test_importing_the_package_starts_nothing() -> None:
@@ -43,24 +46,36 @@ def test_importing_the_package_starts_nothing() -> None:
     assert program(code).splitlines() == ["['MainThread']", "1", "[]"]
 
 
-CONNECT = """
-    import os, sys, threading, time
-    import psycopg
-    from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
+@pytest.mark.parametrize(
+    "module", ["psycopg", "aio.psycopg", "mysql_connector", "aio.mysql_connector", "aio.aiomysql", "wrapper"]
+)
+def test_importing_the_module_of_a_driver_starts_no_thread(module: str) -> None:
+    code = f"""
+        import os, threading
+        try:
+            import aws_advanced_python_wrapper.{module}
+        except ImportError as error:
+            assert "pip install" in str(error), error
+        print(threading.active_count())
+        """
+    assert program(code) == "1"
 
-    def connect(**arguments):
-        arguments = {"autocommit": True, **arguments}
-        return AwsWrapperConnection.connect(psycopg.Connection.connect, sys.argv[1], **arguments)
-    """
+
+def connections_of_user(cluster: LocalCluster) -> int:
+    """Return how many connections the program, and what the driver has begun for it, have to the writer."""
+    on_postgresql = cluster.settings.engine == POSTGRESQL.name
+    sessions = "pg_stat_activity WHERE usename" if on_postgresql else "information_schema.processlist WHERE user"
+    count: int = at_server(cluster, cluster.writer.name, f"SELECT count(*) FROM {sessions} = '{cluster.user}'")
+    return count
 
 
 @contextmanager
-def talking_program(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def talking_program(
+    code: str, cluster: LocalCluster, driver: Driver, *words: object
+) -> Iterator[subprocess.Popen[str]]:
     """Run a program that tells by a line that it is ready, and reads a line before it goes on."""
-    code = textwrap.dedent(CONNECT) + textwrap.dedent(code)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    command = programs.command(code, cluster.conninfo(), driver, *words)
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
         try:
@@ -89,7 +104,7 @@ ALSO_SEARCHING = """
     other = connect(topology_refresh_ms=50)
     def use():
         while True:
-            other.execute("SELECT 1")
+            ask(other, "SELECT 1")
             time.sleep(0.01)
     threading.Thread(target=use, daemon=True).start()
     print("ready", flush=True)
@@ -107,11 +122,10 @@ MEASURING = """
 
 @pytest.mark.parametrize("code", [MANY_CONNECTIONS, ALSO_SEARCHING, MEASURING], ids=["idle", "in use", "measuring"])
 @pytest.mark.parametrize("state", ["healthy", "frozen", "hanging network", "killed"])
-def test_a_program_ends_without_delay(cluster: LocalCluster, code: str, state: str) -> None:
-    with talking_program(code, cluster.conninfo()) as process:
-        query = "SELECT count(*) > 5 FROM pg_stat_activity WHERE usename = 'admin'"
+def test_a_program_ends_without_delay(cluster: LocalCluster, driver: Driver, code: str, state: str) -> None:
+    with talking_program(code, cluster, driver) as process:
         if code == MANY_CONNECTIONS:
-            eventually(lambda: at_server(cluster, cluster.writer.name, query))  # the monitor's connection is there too
+            eventually(lambda: connections_of_user(cluster) > 5)  # the monitor's connection is there too
         for instance in cluster.instances:
             if state == "frozen":
                 cluster.pause(instance)
@@ -123,18 +137,16 @@ def test_a_program_ends_without_delay(cluster: LocalCluster, code: str, state: s
         assert seconds_to_exit(process) < 5
 
 
-def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster) -> None:
-
+def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster, driver: Driver) -> None:
     conninfo = cluster.conninfo(topology_refresh_ms=50)
-    connections = [AwsWrapperConnection.connect(psycopg.Connection.connect, conninfo) for _ in range(3)]
+    connections = [AwsWrapperConnection.connect(driver.connect, conninfo, **driver.arguments) for _ in range(3)]
     assert driver_threads()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # psycopg says that they ought to be closed
+        warnings.simplefilter("ignore", ResourceWarning)  # the drivers say that they ought to be closed
         connections.clear()
         gc.collect()
     eventually(lambda: not driver_threads())
-    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'admin'"
-    eventually(lambda: at_server(cluster, cluster.writer.name, query) == 0)
+    eventually(lambda: connections_of_user(cluster) == 0)
 
 
 def test_closed_connections_end_the_threads_of_the_monitor(cluster: LocalCluster, connect: Connect) -> None:
@@ -153,24 +165,36 @@ def test_the_threads_return_with_the_next_connection(cluster: LocalCluster, conn
     assert driver_threads()
     cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
 
 
-def test_a_forked_child_fails_over_and_leaves_the_parent_alone(cluster: LocalCluster) -> None:
-    code = textwrap.dedent(CONNECT) + textwrap.dedent(
-        """
-        import signal
+END_OWN_PROCESS = {"postgresql": "SELECT pg_terminate_backend(pg_backend_pid())", "mysql": "KILL CONNECTION_ID()"}
+
+
+def output(code: str, cluster: LocalCluster, driver: Driver, *words: object) -> str:
+    """Run a program that forks and return what it printed."""
+    return program(
+        programs.connecting(code), *programs.arguments(cluster.conninfo(), driver, *words), warnings="ignore"
+    )
+
+
+def test_a_forked_child_fails_over_and_leaves_the_parent_alone(cluster: LocalCluster, driver: Driver) -> None:
+    code = """
+        end_own_process, is_reader, process = words
 
         def lose(connection):
-            try:
-                connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-            except FailoverSuccessError:
-                assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
-                return "failed over"
+            for query in (end_own_process, "SELECT 1"):
+                try:
+                    ask(connection, query)
+                except FailoverSuccessError:
+                    assert not ask(connection, is_reader)
+                    return "failed over"
+                except Exception as error:
+                    assert "interrupted" in str(error), error  # MySQL answers before it ends the connection
 
         parent = connect(topology_refresh_ms=20)
-        backend = parent.info.backend_pid
+        number = ask(parent, process)
         child = os.fork()
         if not child:
             signal.alarm(30)
@@ -180,19 +204,34 @@ def test_a_forked_child_fails_over_and_leaves_the_parent_alone(cluster: LocalClu
                 assert lose(own) == "failed over"
             sys.exit(7)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-        assert parent.execute("SELECT pg_backend_pid()").fetchone() == (backend,)
+        assert ask(parent, process) == number
         print(lose(parent))
         parent.close()
         """
-    )
-    assert program(code, cluster.conninfo(), warnings="ignore") == "failed over"
+    engine = driver.engine
+    words = (END_OWN_PROCESS[engine.name], engine.is_reader, engine.process)
+    assert output(code, cluster, driver, *words) == "failed over"
 
 
-def test_children_forked_at_any_moment_start_clean(cluster: LocalCluster) -> None:
-    code = textwrap.dedent(CONNECT) + textwrap.dedent(
+@pytest.mark.parametrize("end", ["connection = None; os._exit(7)", "sys.exit(7)"], ids=["dropped", "at exit"])
+def test_a_connection_that_a_forked_child_has_inherited_is_left_to_the_parent(
+    cluster: LocalCluster, driver: Driver, end: str
+) -> None:
+    code = f"""
+        connection = connect(plugins="none")
+        number = ask(connection, words[0])
+        child = os.fork()
+        if not child:
+            {end}
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        print(ask(connection, words[0]) == number)
+        connection.close()
         """
-        import signal
+    assert output(code, cluster, driver, driver.engine.process) == "True"
 
+
+def test_children_forked_at_any_moment_start_clean(cluster: LocalCluster, driver: Driver) -> None:
+    code = """
         parent = connect(topology_refresh_ms=1)
         for number in range(20):
             time.sleep(0.003)
@@ -200,16 +239,15 @@ def test_children_forked_at_any_moment_start_clean(cluster: LocalCluster) -> Non
             if not child:
                 signal.alarm(30)
                 own = connect()
-                own.execute("SELECT 1")
+                ask(own, "SELECT 1")
                 own.close()
                 os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-        parent.execute("SELECT 1")
+        ask(parent, "SELECT 1")
         parent.close()
         print("all clean")
         """
-    )
-    assert program(code, cluster.conninfo(), warnings="ignore") == "all clean"
+    assert output(code, cluster, driver) == "all clean"
 
 
 def test_after_release_resources_everything_works_again(cluster: LocalCluster, connect: Connect) -> None:
@@ -219,7 +257,7 @@ def test_after_release_resources_everything_works_again(cluster: LocalCluster, c
     assert value(connection, "SELECT 1") == 1
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
     release_resources()
     release_resources()
@@ -228,20 +266,20 @@ def test_after_release_resources_everything_works_again(cluster: LocalCluster, c
     cluster.failover(wait="all")
     for each in (connection, another):
         with pytest.raises(FailoverSuccessError):
-            each.execute("SELECT 1")
+            value(each, "SELECT 1")
         assert_on_true_writer(cluster, each)
 
 
 @pytest.mark.parametrize("after", ["connecting", "a failover", "the loss of all hosts"])
-def test_an_idle_process_rests(cluster: LocalCluster, after: str) -> None:
+def test_an_idle_process_rests(cluster: LocalCluster, driver: Driver, after: str) -> None:
     code = """
         connection = connect(failover_timeout_sec=1)
         print("ready", flush=True)
         input()
-        if sys.argv[2] != "connecting":
+        if words[0] != "connecting":
             try:
-                connection.execute("SELECT 1")
-            except psycopg.OperationalError as error:
+                ask(connection, "SELECT 1")
+            except Exception as error:
                 assert type(error).__name__.startswith("Failover"), error
         time.sleep(0.5)
         before = os.times()
@@ -250,7 +288,7 @@ def test_an_idle_process_rests(cluster: LocalCluster, after: str) -> None:
         used = now.user + now.system - before.user - before.system
         assert used < 0.3, used
         """
-    with talking_program(code, cluster.conninfo(), after) as process:
+    with talking_program(code, cluster, driver, after) as process:
         if after == "a failover":
             cluster.failover()
         elif after == "the loss of all hosts":

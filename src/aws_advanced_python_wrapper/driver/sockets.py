@@ -107,10 +107,11 @@ def keep_alive(connected: socket.socket, interval: float, count: int) -> None:
 class NotedSocket:
     """A socket by its number, which may be another socket's once this one has been closed."""
 
-    __slots__ = ("_number", "_which")
+    __slots__ = ("_number", "_process", "_which")
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._process = os.getpid()
         self._which = os.fstat(number).st_ino
 
     def duplicate(self) -> socket.socket:
@@ -123,3 +124,12 @@ class NotedSocket:
         except BaseException:
             os.close(descriptor)
             raise
+
+    def leave_to_parent(self) -> None:
+        """Unplug the socket of a connection that the process opened from which this one was forked.
+
+        In the process that opened it nothing is done. Raises OSError if the socket has been closed.
+        """
+        if self._process != os.getpid():
+            with self.duplicate():
+                unplug(self._number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
@@ -16,6 +17,8 @@ from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from aws_advanced_python_wrapper.driver.sockets import NotedSocket
 
 # From this version on, the C extension lets other threads run in all its calls.
 _SHARES = VERSION[:2] >= (9, 4)
@@ -60,6 +63,13 @@ class Followed(RememberingConnection):
         cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
         vars(cursor)[_CONNECTION] = self
         return cursor
+
+    def __del__(self) -> None:
+        """Leave an inherited socket to the parent: what the driver does when it is freed would end it there too."""
+        noted: NotedSocket | None = vars(self).get("_noted_socket", (None, None))[1]
+        if noted is not None:
+            with suppress(OSError):
+                noted.leave_to_parent()
 
 
 def moved(connection: Any) -> tuple[Any, bool]:
