@@ -12,6 +12,8 @@ from aws_advanced_python_wrapper import FailoverError, FailoverFailedError, Fail
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
+from cluster.drivers import every_driver
+from cluster.engines import POSTGRESQL
 from cluster.support import (
     administrate,
     assert_on_true_writer,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
 
@@ -63,7 +66,7 @@ def test_a_search_path_cannot_mislead_the_driver(cluster: LocalCluster, connect:
     assert connection._session.host.host == cluster.writer.host
     cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert value(connection, "SELECT aurora_db_instance_identifier()") == "evil"
     assert value(connection, "SELECT pg_catalog.pg_is_in_recovery()") is False
     assert_on_true_writer(cluster, connect(cluster))
@@ -89,7 +92,7 @@ def test_target_session_attrs_is_not_inherited(cluster: LocalCluster, connect: C
     assert hosts_that_answer(connection) == {instance.host for instance in cluster.instances}
     cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
 
 
@@ -99,7 +102,7 @@ def test_a_program_that_wants_a_standby_fails_over_to_one(cluster: LocalCluster,
     )
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert value(connection, "SELECT pg_is_in_recovery()") is True
 
 
@@ -120,6 +123,18 @@ def test_psycopgs_own_arguments_are_not_inherited(cluster: LocalCluster, connect
     assert hosts_that_answer(connection) == {instance.host for instance in cluster.instances}
 
 
+@pytest.mark.drivers("mysql")
+def test_what_shapes_a_mysql_session_is_not_inherited(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
+    shaped = {
+        "mysql-c": {"sql_mode": "ANSI", "time_zone": "+14:00", "buffered": True, "raw": True},
+        "mysql-pure": {"sql_mode": "ANSI", "time_zone": "+14:00", "buffered": True, "raw": True},
+        "mysql-aio": {"sql_mode": "ANSI", "time_zone": "+14:00", "raw": True},
+        "aiomysql": {"sql_mode": "ANSI", "init_command": "SET time_zone = '+14:00'"},
+    }[driver.name]
+    connection = connect(cluster, autocommit=False, **shaped)
+    assert hosts_that_answer(connection) == {instance.host for instance in cluster.instances}
+
+
 # Several users of one cluster
 
 PASSWORD = "another 'one'"
@@ -127,66 +142,102 @@ PASSWORD = "another 'one'"
 
 @pytest.fixture
 def second_user(cluster: LocalCluster) -> Iterator[dict[str, Any]]:
-    with login_role(cluster, "second_user", PASSWORD), database(cluster, "second_database"):
-        yield {"user": "second_user", "password": PASSWORD, "dbname": "second_database"}
+    password = PASSWORD if cluster.settings.engine == POSTGRESQL.name else PASSWORD.replace("'", '"')
+    with login_role(cluster, "second_user", password), database(cluster, "second_database") as name:
+        if cluster.settings.engine != POSTGRESQL.name:
+            administrate(cluster, f"GRANT ALL ON {name}.* TO second_user")
+        yield {"user": "second_user", "password": password, "database": name}
 
 
+WHOM = {
+    "postgresql": ("SELECT current_user::text", "SELECT current_database()::text"),
+    "mysql": ("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)", "SELECT DATABASE()"),
+}
+LOCK = {"postgresql": "ALTER ROLE second_user NOLOGIN", "mysql": "ALTER USER second_user ACCOUNT LOCK"}
+LOCKED = {"postgresql": "not permitted to log in", "mysql": "Account is locked"}
+UNKNOWN = {"postgresql": 'database "short_lived" does not exist', "mysql": "Unknown database 'short_lived'"}
+
+
+@every_driver
 def test_each_user_keeps_name_and_database(
-    cluster: LocalCluster, connect: Connect, second_user: dict[str, Any]
+    cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
     first, second = connect(cluster), connect(cluster, **second_user)
     assert first._session.cluster is second._session.cluster
     for _ in range(2):
         cluster.failover(wait="all")
-        for connection, user, dbname in (
+        for connection, *expected in (
             (first, cluster.user, cluster.database),
             (second, "second_user", "second_database"),
         ):
             with pytest.raises(FailoverSuccessError):
-                connection.execute("SELECT 1")
-            assert value(connection, "SELECT current_user::text") == user
-            assert value(connection, "SELECT current_database()::text") == dbname
+                value(connection, "SELECT 1")
+            assert [value(connection, query) for query in WHOM[driver.engine.name]] == expected
             assert_on_true_writer(cluster, connection)
 
 
+@every_driver
 def test_a_user_who_may_no_longer_log_in_is_no_hindrance_to_others(
-    cluster: LocalCluster, connect: Connect, second_user: dict[str, Any]
+    cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
     first, second = connect(cluster, **second_user), connect(cluster)
-    administrate(cluster, "ALTER ROLE second_user NOLOGIN")
+    administrate(cluster, LOCK[driver.engine.name])
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        second.execute("SELECT 1")
+        value(second, "SELECT 1")
     assert_on_true_writer(cluster, second)
-    with pytest.raises(psycopg.OperationalError) as caught:
-        first.execute("SELECT 1")
-    assert "not permitted to log in" in str(caught.value)
+    with pytest.raises(driver.module.OperationalError) as caught:
+        value(first, "SELECT 1")
+    assert LOCKED[driver.engine.name] in str(caught.value)
     assert isinstance(caught.value, FailoverError)
 
 
-def test_users_whose_database_is_gone_are_no_hindrance_to_others(cluster: LocalCluster, connect: Connect) -> None:
-    administrate(cluster, "DROP DATABASE IF EXISTS short_lived WITH (FORCE)", "CREATE DATABASE short_lived")
-    lost = [connect(cluster, dbname="short_lived") for _ in range(10)]  # whichever the monitor tries first
-    connection = connect(cluster)
-    administrate(cluster, "DROP DATABASE short_lived WITH (FORCE)")
+@every_driver
+def test_users_whose_database_is_gone_are_no_hindrance_to_others(
+    cluster: LocalCluster, connect: Connect, driver: Driver
+) -> None:
+    with database(cluster, "short_lived") as name:
+        if driver.engine is not POSTGRESQL:
+            administrate(cluster, f"GRANT ALL ON {name}.* TO {cluster.user}")
+        cluster.wait_settled()
+        lost = [connect(cluster, database=name) for _ in range(10)]  # whichever the monitor tries first
+        connection = connect(cluster)
     cluster.failover(wait="all")
     with pytest.raises(FailoverSuccessError):
-        connection.execute("SELECT 1")
+        value(connection, "SELECT 1")
     assert_on_true_writer(cluster, connection)
-    with pytest.raises(FailoverFailedError, match='database "short_lived" does not exist'):
-        lost[0].execute("SELECT 1")
+    with pytest.raises(FailoverFailedError, match=UNKNOWN[driver.engine.name]):
+        value(lost[0], "SELECT 1")
 
 
+SESSIONS = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'",
+    "mysql": "SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{}'",
+}
+
+
+@every_driver
 def test_the_monitor_goes_on_when_the_user_it_borrowed_from_leaves(
-    cluster: LocalCluster, connect: Connect, second_user: dict[str, Any]
+    cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
     first = connect(cluster, topology_refresh_ms=50, **second_user)
-    eventually(lambda: monitors(cluster, cluster.writer.name, first, "pid"))
+    sessions = SESSIONS[driver.engine.name].format("second_user")
+    eventually(lambda: at_server(cluster, cluster.writer.name, sessions) > 1)
     second = connect(cluster, topology_refresh_ms=50)
     first.close()
-    administrate(cluster, "ALTER ROLE second_user NOLOGIN")
+    administrate(cluster, LOCK[driver.engine.name])
     cluster.failover()
     with pytest.raises(FailoverSuccessError):
-        second.execute("SELECT 1")
+        value(second, "SELECT 1")
     assert_on_true_writer(cluster, second)
     assert driver_threads()
+
+
+@every_driver
+def test_the_monitor_may_have_a_user_of_its_own(
+    cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
+) -> None:
+    own = {f"topology-monitoring-{name}": second_user[name] for name in ("user", "password")}
+    connect(cluster, topology_refresh_ms=50, **own)
+    sessions = SESSIONS[driver.engine.name].format("second_user")
+    eventually(lambda: at_server(cluster, cluster.writer.name, sessions) == 1)
