@@ -1,4 +1,4 @@
-"""To cancel a statement, from another thread, at a host that answers and at one that does not."""
+"""To cancel a statement, from another thread or connection, at a host that answers and at one that does not."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ import psycopg
 import pytest
 from psycopg import pq
 
-from cluster.support import PATIENCE, Background, at_server, eventually, value
+from aws_advanced_python_wrapper import FailoverSuccessError
+from cluster.engines import MYSQL
+from cluster.support import (
+    PATIENCE,
+    Background,
+    assert_on_true_writer,
+    at_server,
+    eventually,
+    execute,
+    process_of,
+    value,
+)
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
 limited = pytest.mark.skipif(
@@ -80,3 +92,87 @@ def test_to_cancel_at_a_silent_host_stops_no_other_thread(cluster: LocalCluster,
         finally:
             process.kill()
     assert told == "cancelling\n"
+
+
+INTERRUPTED = 1317
+NEVER = "SELECT 1 FROM information_schema.collations WHERE SLEEP(1000)"
+"""A statement that fails when it is killed; SLEEP alone ends as if it had slept."""
+
+
+def running(cluster: LocalCluster, connection: Any) -> tuple[Background, int]:
+    """Have a statement run, and return its thread and its connection's number at the server."""
+    process = process_of(connection)
+    statement = Background(execute, connection, NEVER)
+    sleeps = f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {process} AND state = 'User sleep'"
+    eventually(lambda: at_server(cluster, cluster.writer.name, sleeps))
+    return statement, process
+
+
+@pytest.mark.drivers("mysql")
+def test_a_statement_that_another_connection_kills_is_no_reason_to_fail_over(
+    cluster: LocalCluster, connect: Connect
+) -> None:
+    connection = connect(cluster)
+    before = connection.target_connection
+    statement, process = running(cluster, connection)
+    execute(connect(cluster), f"KILL QUERY {process}")
+    with pytest.raises(connection._session.adapter.failures) as caught:
+        statement.result()
+    assert INTERRUPTED in (getattr(caught.value, "errno", None), *caught.value.args)
+    assert value(connection, "SELECT 1") == 1
+    assert connection.target_connection is before
+    assert process_of(connection) == process
+
+
+@pytest.mark.drivers("mysql")
+@pytest.mark.parametrize("_", range(5))
+def test_a_connection_that_another_one_kills_fails_over(cluster: LocalCluster, connect: Connect, _: int) -> None:
+    connection = connect(cluster)
+    statement, process = running(cluster, connection)
+    execute(connect(cluster), f"KILL {process}")
+    with pytest.raises(FailoverSuccessError):
+        statement.result()
+    assert_on_true_writer(cluster, connection)
+
+
+# The statement runs in the server, the host falls silent, one thread closes the connection; the others must go on.
+CLOSE_AT_A_SILENT_HOST = """
+    import os, sys, threading, time
+    import mysql.connector
+    from aws_advanced_python_wrapper import AwsWrapperConnection
+
+    conninfo, pure = sys.argv[1:]
+    arguments = {"plugins": "", "use_pure": pure == "True"}
+    connection = AwsWrapperConnection.connect(mysql.connector.connect, conninfo, **arguments)
+
+    def run():
+        try:
+            connection.cursor().execute("SELECT SLEEP(1000)")
+        except Exception as error:
+            print("ended", flush=True)
+
+    running = threading.Thread(target=run)
+    running.start()
+    print("running", flush=True)
+    sys.stdin.readline()
+    connection.close()
+    print("closed", flush=True)
+    running.join()
+    """
+
+
+@pytest.mark.drivers("mysql-c", "mysql-pure")
+def test_to_close_a_connection_ends_its_statement_at_a_silent_host(cluster: LocalCluster, driver: Driver) -> None:
+    pure = str(driver.arguments["use_pure"])
+    command = [sys.executable, "-c", textwrap.dedent(CLOSE_AT_A_SILENT_HOST), cluster.conninfo(), pure]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "running\n"
+            eventually(lambda: at_server(cluster, cluster.writer.name, MYSQL.sleepers.format(1000)))
+            cluster.writer.proxy.blackhole()
+            told, _ = process.communicate("go on\n", timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert sorted(told.split()) == ["closed", "ended"]
+    assert process.returncode == 0
