@@ -13,7 +13,7 @@ import pytest
 from aws_advanced_python_wrapper import FailoverError, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
-from cluster.support import administrate, at_server, eventually
+from cluster.support import administrate, at_server, eventually, true_writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -227,4 +227,70 @@ def test_a_connection_that_is_dropped_in_a_call_is_ended(cluster: LocalCluster, 
             assert task.exception() is not None
 
     play(scenario())
+    eventually(lambda: connections(cluster) == 0)
+
+
+def test_a_call_to_a_frozen_host_that_is_cancelled_marks_no_host(
+    cluster: LocalCluster, opened: Opening, play: Play
+) -> None:
+    async def scenario() -> None:
+        async with opened(topology_refresh_ms=60000) as connection:
+            cluster.writer.proxy.blackhole()
+            assert isinstance(await cancelled_after(0.2, rows(connection, "SELECT 1")), asyncio.CancelledError)
+            assert unavailable(connection) == []
+            cluster.writer.proxy.restore()
+            assert await at_once_or_after_a_failover(connection, WHO) == [(cluster.writer.name,)]
+
+    play(scenario())
+
+
+@pytest.mark.drivers("mysql-aio")
+def test_a_cancelled_failover_that_finds_no_host_is_made_up_for_at_the_next_call(
+    cluster: LocalCluster, opened: Opening, play: Play
+) -> None:
+    async def scenario() -> None:
+        async with opened(failover_timeout_sec=600) as connection:
+            for instance in cluster.instances:
+                cluster.kill(instance)
+            error = await cancelled_after(0.5, rows(connection, "SELECT 1"))
+            assert isinstance(error, asyncio.CancelledError)
+            await in_thread(cluster.restore)
+            with pytest.raises(FailoverError):
+                await rows(connection, "SELECT 1")
+            assert await rows(connection, WHO) == [(true_writer(cluster),)]
+
+    play(scenario())
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "TaskGroup"), reason="task groups came with Python 3.11")
+def test_a_task_group_ends_with_the_first_outcome_and_leaves_nothing_behind(
+    cluster: LocalCluster, opened: Opening, play: Play
+) -> None:
+    working = set()
+
+    async def work(number: int) -> None:
+        async with opened() as connection:
+            while True:
+                await rows(connection, "SELECT 1")
+                working.add(number)
+
+    async def crash() -> None:
+        await in_thread(eventually, lambda: len(working) == 20)
+        await in_thread(cluster.failover)
+
+    async def scenario() -> BaseException:
+        group: Any = vars(asyncio)["TaskGroup"]()
+        try:
+            async with group:
+                for number in range(20):
+                    group.create_task(work(number))
+                group.create_task(crash())
+        except BaseException as error:  # noqa: BLE001 - Python 3.10 has no name for its class
+            return error
+        raise AssertionError("no outcome")
+
+    ended: Any = play(scenario())
+    assert len(ended.exceptions) >= 1
+    assert [error for error in ended.exceptions if not isinstance(error, FailoverError)] == []
+    release_resources()
     eventually(lambda: connections(cluster) == 0)
