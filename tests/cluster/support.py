@@ -158,7 +158,8 @@ def login_role(cluster: LocalCluster, name: str, password: str) -> Iterator[str]
         create, drop = [f"CREATE ROLE {role} LOGIN PASSWORD {sql.Literal(password).as_string()}"], "DROP ROLE"
     else:
         role = f"'{name}'@'%'"
-        create = [f"CREATE USER {role} IDENTIFIED BY '{password}'", f"GRANT ALL ON {cluster.database}.* TO {role}"]
+        quoted = password.replace("\\", "\\\\").replace("'", "\\'")
+        create = [f"CREATE USER {role} IDENTIFIED BY '{quoted}'", f"GRANT ALL ON {cluster.database}.* TO {role}"]
         drop = "DROP USER"
     administrate(cluster, f"{drop} IF EXISTS {role}", *create)
     yield name

@@ -125,13 +125,13 @@ def test_psycopgs_own_arguments_are_not_inherited(cluster: LocalCluster, connect
 
 @pytest.mark.drivers("mysql")
 def test_what_shapes_a_mysql_session_is_not_inherited(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
-    shaped = {
+    shaped: dict[str, dict[str, Any]] = {
         "mysql-c": {"sql_mode": "ANSI", "time_zone": "+14:00", "buffered": True, "raw": True},
         "mysql-pure": {"sql_mode": "ANSI", "time_zone": "+14:00", "buffered": True, "raw": True},
         "mysql-aio": {"sql_mode": "ANSI", "time_zone": "+14:00", "raw": True},
         "aiomysql": {"sql_mode": "ANSI", "init_command": "SET time_zone = '+14:00'"},
-    }[driver.name]
-    connection = connect(cluster, autocommit=False, **shaped)
+    }
+    connection = connect(cluster, autocommit=False, **shaped[driver.name])
     assert hosts_that_answer(connection) == {instance.host for instance in cluster.instances}
 
 
@@ -142,11 +142,10 @@ PASSWORD = "another 'one'"
 
 @pytest.fixture
 def second_user(cluster: LocalCluster) -> Iterator[dict[str, Any]]:
-    password = PASSWORD if cluster.settings.engine == POSTGRESQL.name else PASSWORD.replace("'", '"')
-    with login_role(cluster, "second_user", password), database(cluster, "second_database") as name:
+    with login_role(cluster, "second_user", PASSWORD), database(cluster, "second_database") as name:
         if cluster.settings.engine != POSTGRESQL.name:
             administrate(cluster, f"GRANT ALL ON {name}.* TO second_user")
-        yield {"user": "second_user", "password": password, "database": name}
+        yield {"user": "second_user", "password": PASSWORD, "database": name}
 
 
 WHOM = {
