@@ -6,7 +6,6 @@ import logging
 import re
 import subprocess
 import traceback
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,13 @@ from urllib.parse import quote
 
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, AwsWrapperError, FailoverSuccessError, release_resources
-from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.driver_configuration_profiles import DriverConfigurationProfiles
 from aws_advanced_python_wrapper.parameters.catalogue import PURPOSES
 from cluster import programs
-from cluster.drivers import ASYNCIO, BLOCKING
 from cluster.engines import POSTGRESQL
-from cluster.in_loop import LoopThread
 from cluster.support import PATIENCE, Background, login_role, value
+from cluster.ways import WAYS, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,42 +181,25 @@ EVERY_PLUGIN = (
 )
 
 
-WAYS = [
-    *((AwsWrapperConnection, driver) for driver in BLOCKING.values()),
-    *((AsyncAwsWrapperConnection, driver) for driver in ASYNCIO.values()),
-]
-Way = tuple[Any, "Driver"]
-
-
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0].__name__}-{way[1].name}")
+@pytest.fixture(params=WAYS, ids=str)
 def way(request: pytest.FixtureRequest) -> Way:
-    """Return our class of a flavour, and a driver of that flavour."""
-    ours, driver = request.param
-    driver.skip_if_missing()
-    return ours, driver
+    found: Way = request.param
+    found.driver.skip_if_missing()
+    return found
 
 
 @pytest.fixture
 def its_cluster(request: pytest.FixtureRequest, way: Way) -> LocalCluster:
     release_resources()
-    healthy: LocalCluster = request.getfixturevalue(f"healthy_aurora_{way[1].engine.name}")
+    healthy: LocalCluster = request.getfixturevalue(f"healthy_aurora_{way.driver.engine.name}")
     return healthy
 
 
 @pytest.fixture
 def connect_by(way: Way) -> Iterator[Callable[..., Any]]:
     """Return a function that takes a connection string and parameters, and leaves the password to them."""
-    ours, driver = way
-    with closing(LoopThread()) as loop, ExitStack() as connections:
-
-        def connect(conninfo: str, **arguments: Any) -> Any:
-            arguments = {"autocommit": True, "topology_refresh_ms": 50, **driver.arguments, **arguments}
-            connection = loop.call(ours.connect, driver.connect, conninfo, **arguments)
-            return connections.enter_context(closing(connection))
-
+    with way.opener(topology_refresh_ms=50) as connect:
         yield connect
-    DriverConfigurationProfiles.clear_profiles()
-    release_resources()
 
 
 @dataclass(frozen=True)
@@ -283,7 +263,7 @@ def test_no_secret_is_logged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[str] = []
-    driver = way[1]
+    driver = way.driver
     password = PASSWORD if driver.engine is POSTGRESQL else PASSWORD.removesuffix(" ü")  # aiomysql sends it as Latin-1
     with login_role(its_cluster, "keeper", password) as user:
         forms = Login(its_cluster, driver, user, password).forms(tmp_path, monkeypatch)
