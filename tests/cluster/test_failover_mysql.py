@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aws_advanced_python_wrapper import FailoverError, FailoverSuccessError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper.cluster.host import HostRole
 from cluster.support import (
     Background,
     assert_on_true_writer,
@@ -182,4 +184,31 @@ def test_the_answer_to_an_interrupted_statement_is_given_to_nobody(
         with suppress(FailoverSuccessError):
             assert value(connection, f"SELECT {number}") == number
     assert value(connection, "SELECT 45") == 45
+    assert_on_true_writer(cluster, connection)
+
+
+# A writer that was demoted and keeps its connections
+
+REFUSED = {
+    "a write": (True, (), "INSERT INTO {} VALUES (1)", FailoverSuccessError),
+    "the first write": (False, (), "INSERT INTO {} VALUES (1)", FailoverSuccessError),
+    "a write later on": (False, ("SELECT * FROM {}",), "INSERT INTO {} VALUES (1)", TransactionResolutionUnknownError),
+    "a write after BEGIN": (True, ("BEGIN",), "INSERT INTO {} VALUES (1)", TransactionResolutionUnknownError),
+    "a table": (True, (), "CREATE TABLE never_made (id int)", FailoverSuccessError),
+    "read-only InnoDB": (True, (), "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1836", FailoverSuccessError),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_a_demoted_writer_refuses_leads_to_the_new_one(cluster: LocalCluster, connect: Connect, what: str) -> None:
+    autocommit, before, refused, outcome = REFUSED[what]
+    table = fresh_table(cluster, "demoted")
+    connection = connect(cluster, cluster.readers[0].host, autocommit=autocommit)
+    # As if this reader had been the writer when the connection was opened.
+    connection._session.host = replace(connection._session.host, role=HostRole.WRITER)
+    for statement in before:
+        execute(connection, statement.format(table))
+    with pytest.raises(outcome):
+        execute(connection, refused.format(table))
+    assert not is_in_transaction(connection)
     assert_on_true_writer(cluster, connection)
