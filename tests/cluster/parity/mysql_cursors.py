@@ -225,6 +225,7 @@ async def procedures(side: MysqlSide) -> None:
                     await side.see(each, *TOLD)
                     await side.attempt(each.fetchall)
             await side.attempt(connection.consume_results)
+    connection = await side.connect()  # the last one is lost by now with the C extension up to 8.4
     cursor = await side.call(connection.cursor)
     wrong: list[tuple[Any, Any]] = [("missing", ()), ("", ()), (5, ()), ("parity_twice", 7), ("parity_twice", [1, 2])]
     for name, parameters_ in wrong:
@@ -252,22 +253,23 @@ async def many_results_of_one_call(side: MysqlSide) -> None:
 
 
 async def result_sets_one_after_the_other(side: MysqlSide) -> None:
-    connection = await side.connect()
     queries = "SELECT 1; SELECT 2, 3; DO 1; SELECT 'x'"
     for kind in ({}, {"buffered": True}, {"dictionary": True}, {"raw": True}):
+        connection = await side.connect()  # the last one has rows left where cursors know no `nextset`, up to 9.1
         cursor = await side.call(connection.cursor, **kind)
         await side.execute(cursor, queries)
         for _ in range(5):
             await side.see(cursor, *TOLD)
             await side.attempt(cursor.fetchall)
-            await side.attempt(cursor.nextset)
+            await side.attempt(lambda cursor=cursor: cursor.nextset())
         await side.attempt(connection.rollback)
 
 
 async def result_sets_by_iteration(side: MysqlSide) -> None:
     connection = await side.connect()
     cursor = await side.call(connection.cursor)
-    if not hasattr(cursor, "fetchsets"):
+    if not hasattr(cursor, "fetchsets"):  # it came with 9.2
+        side.note("it does not exist")
         return
     for options in ({}, {"map_results": True}):
         await side.execute(cursor, "SELECT 1; SELECT 2, 3; DO 1; SELECT 'x'", **options)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class MysqlSide(NotingSide):
         return await self.call(ours.connect, target, **self.parameters, **parameters)
 
     async def _close(self, connection: Any) -> None:
-        with suppress(self.errors.Error):
+        with suppress(self.errors.Error, OSError, RuntimeError):  # what the asyncio connector raises up to 8.4
             await self.call(connection.close)
 
     async def each(self, rows: Any) -> AsyncIterator[Any]:
@@ -74,6 +75,13 @@ class MysqlSide(NotingSide):
         else:
             for row in rows:
                 yield row
+
+    def takes(self, parameters: dict[str, Any]) -> bool:
+        """Tell whether this version of the connector has the parameters: others this driver refuses in its words."""
+        known: Collection[str] = mysql.connector.constants.DEFAULT_CONFIGURATION
+        if self.asynchronous:
+            known = inspect.signature(import_module("mysql.connector.aio.abstracts").MySQLConnectionAbstract).parameters
+        return parameters.keys() <= set(known)
 
     async def get(self, connection: Any, name: str) -> Any:
         """Read an attribute, which asyncio drivers have as an awaitable."""

@@ -70,7 +70,8 @@ def refresh(connection: Any, options: int) -> None:
     library, structure = _library(), _structure(connection)
     if library.refresh(structure, options):
         message, state = library.message(structure).decode(errors="replace"), library.state(structure).decode()
-        raise get_mysql_exception(library.number(structure), msg=message, sqlstate=state)
+        cause = _mysql_connector.MySQLInterfaceError(message)
+        raise get_mysql_exception(library.number(structure), msg=message, sqlstate=state) from cause
 
 
 def _structure(connection: Any) -> int:

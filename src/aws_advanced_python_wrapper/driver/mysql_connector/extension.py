@@ -8,7 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mysql.connector.abstracts import MySQLConnectionAbstract
+from mysql.connector.constants import RefreshOption
 from mysql.connector.errors import InterfaceError
+from mysql.connector.version import VERSION
 
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 _NOT_NOTED = (None, None)
 _BY_STATEMENT: Any = MySQLConnectionAbstract.autocommit
+_REFUSES_ANY_OTHER = VERSION[:2] >= (8, 3)
+_REFRESHED = (RefreshOption.GRANT | RefreshOption.LOG | RefreshOption.TABLES) | (
+    RefreshOption.HOST | RefreshOption.STATUS | RefreshOption.REPLICA
+)
 _STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
 
 
@@ -160,5 +166,7 @@ class Sharing:
     def cmd_refresh(self, options: int) -> Any:
         """Have the server refresh what the flags say."""
         self.handle_unread_result()
+        if _REFUSES_ANY_OTHER and not options & _REFRESHED:
+            raise ValueError("Invalid command REFRESH option")
         client_library.refresh(self._cmysql, options)
         return self.fetch_eof_status()
