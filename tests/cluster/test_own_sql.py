@@ -10,10 +10,11 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from aws_advanced_python_wrapper import FailoverSuccessError
-from cluster.support import at_server, eventually, fresh_table, value
+from cluster.support import at_server, eventually, execute, fresh_table, is_in_transaction, process_of, value
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
+    from cluster.drivers import Driver
     from cluster.support import Connect
 
 # All that asks anything does so as often as it can.
@@ -66,6 +67,29 @@ def test_a_transaction_goes_on_while_the_driver_asks(cluster: LocalCluster, conn
     with pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute(f"INSERT INTO {table} VALUES (1)")
     assert status(connection) == TransactionStatus.INERROR
+    connection.rollback()
+    assert value(connection, f"SELECT count(*) FROM {table}") == 0
+
+
+@pytest.mark.drivers("mysql")
+def test_a_transaction_goes_on_while_the_driver_asks_mysql(
+    cluster: LocalCluster, connect: Connect, driver: Driver
+) -> None:
+    table = fresh_table(cluster, "going_on")
+    ours = {name: setting for name, setting in BUSY.items() if "application_name" not in name}
+    connection: Any = connect(cluster, autocommit=False, **ours)
+    execute(connection, f"INSERT INTO {table} VALUES (1)")
+    process = process_of(connection)
+    transaction = f"SELECT trx_id FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = {process}"
+    began = at_server(cluster, cluster.writer.name, transaction)
+    others = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{cluster.user}' AND id <> {process}"
+    eventually(lambda: at_server(cluster, cluster.writer.name, others) > 1)
+    value(connection, driver.engine.sleep.format(0.5))
+    assert is_in_transaction(connection)
+    with pytest.raises(driver.module.IntegrityError):
+        execute(connection, f"INSERT INTO {table} VALUES (1)")
+    assert is_in_transaction(connection)
+    assert at_server(cluster, cluster.writer.name, transaction) == began
     connection.rollback()
     assert value(connection, f"SELECT count(*) FROM {table}") == 0
 
