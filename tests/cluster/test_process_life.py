@@ -137,6 +137,13 @@ def test_a_program_ends_without_delay(cluster: LocalCluster, driver: Driver, cod
         assert seconds_to_exit(process) < 5
 
 
+def test_a_connection_that_lives_as_long_as_python_ends_in_silence(cluster: LocalCluster, driver: Driver) -> None:
+    # Python empties `os` after the modules that are still in use, such as this driver's.
+    command = programs.command("os.kept = connect(), dict(sys.modules)", cluster.conninfo(), driver)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert ended.stderr == ""
+
+
 def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster, driver: Driver) -> None:
     conninfo = cluster.conninfo(topology_refresh_ms=50)
     connections = [AwsWrapperConnection.connect(driver.connect, conninfo, **driver.arguments) for _ in range(3)]

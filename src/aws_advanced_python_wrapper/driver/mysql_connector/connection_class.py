@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
@@ -68,8 +67,10 @@ class Followed(RememberingConnection):
         """Leave an inherited socket to the parent: what the driver does when it is freed would end it there too."""
         noted: NotedSocket | None = vars(self).get("_noted_socket", (None, None))[1]
         if noted is not None:
-            with suppress(OSError):
+            try:  # noqa: SIM105 - modules, and their `suppress`, may be gone when the interpreter ends
                 noted.leave_to_parent()
+            except (OSError, AttributeError, TypeError):
+                pass
 
 
 def moved(connection: Any) -> tuple[Any, bool]:
