@@ -23,7 +23,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
 from cluster.engines import MYSQL, POSTGRESQL, Engine
 
@@ -57,22 +56,13 @@ class Driver:
             found = getattr(found, name)
         return found
 
-    def verified_tls(self, ca_file: Path, scratch: Path | None = None) -> dict[str, Any]:
-        """Return the arguments for TLS with the server's certificate and name checked.
-
-        `scratch` is for files, and needed in asyncio.
-        """
+    def verified_tls(self, ca_file: Path) -> dict[str, Any]:
+        """Return the arguments for TLS with the server's certificate and name checked."""
         if self.engine is POSTGRESQL:
             return {"sslmode": "verify-full", "sslrootcert": str(ca_file)}
         if self.name == "aiomysql":
             return {"ssl": ssl.create_default_context(cafile=ca_file)}
-        verified = {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
-        if self.name == "mysql-aio":  # it takes no authority without a certificate of the client's own
-            assert scratch is not None
-            own = str(scratch / "client.pem")
-            trustme.CA().issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(own)
-            verified |= {"ssl_cert": own, "ssl_key": own}
-        return verified
+        return {"ssl_ca": str(ca_file), "ssl_verify_cert": True, "ssl_verify_identity": True}
 
     @property
     def no_tls(self) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from cluster.drivers import every_driver
 from cluster.support import Background, assert_on_true_writer, execute, instance_of, is_reader, pattern
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aws_advanced_python_wrapper import AwsWrapperConnection
     from aws_advanced_python_wrapper.local import LocalCluster
     from aws_advanced_python_wrapper.local.instance import Instance
@@ -151,9 +149,9 @@ def test_the_loss_of_one_cluster_is_nothing_to_the_other(
 
 
 def test_with_tls_verified_in_full_a_connection_fails_over(
-    cluster: LocalCluster, connect: Connect, driver: Driver, tmp_path: Path
+    cluster: LocalCluster, connect: Connect, driver: Driver
 ) -> None:
-    connection = connect(cluster, **driver.verified_tls(cluster.ca_file, tmp_path))
+    connection = connect(cluster, **driver.verified_tls(cluster.ca_file))
     assert driver.is_encrypted(connection)
     fail_over(cluster, connection)
     assert driver.is_encrypted(connection)
@@ -161,12 +159,12 @@ def test_with_tls_verified_in_full_a_connection_fails_over(
 
 
 def test_where_tls_is_required_everything_of_the_driver_uses_it(
-    cluster: LocalCluster, connect: Connect, driver: Driver, tmp_path: Path
+    cluster: LocalCluster, connect: Connect, driver: Driver
 ) -> None:
     for instance in cluster.instances:
         instance.proxy.require_tls()
     with pytest.raises(driver.module.Error):
         connect(cluster, **driver.no_tls)
-    connection = connect(cluster, **driver.verified_tls(cluster.ca_file, tmp_path))
+    connection = connect(cluster, **driver.verified_tls(cluster.ca_file))
     fail_over(cluster, connection)
     assert_on_true_writer(cluster, connection)
