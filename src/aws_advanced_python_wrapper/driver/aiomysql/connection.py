@@ -71,6 +71,11 @@ class Guarded(RememberingAiomysql):
             self.server_status = int.from_bytes(packet.get_all_data()[_STATUS_AT_END], "little")
         return packet
 
+    def _write_bytes(self, data: bytes) -> None:
+        # Reading, which comes next, tells that the stream has ended. With uvloop writing does, by an error of its own.
+        if self._writer is None or not self._writer.transport.is_closing():
+            super()._write_bytes(data)  # type: ignore[misc]
+
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""
         if self._writer is not None:

@@ -24,6 +24,8 @@ OPENED = "_when_opened"
 
 _CONNECTION = "_opened_on"
 
+_LOST = 2055  # MySQL's client error CR_SERVER_LOST_EXTENDED
+
 
 class Breaking:
     """Goes before the connector's classes of sockets: who is interrupted while using the stream breaks it off.
@@ -35,6 +37,7 @@ class Breaking:
     _writer: Any
     _is_connected: bool
     _host: str
+    address: str
 
     async def read(self, *args: Any, **kwargs: Any) -> Any:
         """Read a packet."""
@@ -42,7 +45,12 @@ class Breaking:
 
     async def write(self, *args: Any, **kwargs: Any) -> Any:
         """Write a packet."""
-        return await self._unless_interrupted(super().write(*args, **kwargs))  # type: ignore[misc]
+        try:
+            return await self._unless_interrupted(super().write(*args, **kwargs))  # type: ignore[misc]
+        except RuntimeError as error:  # uvloop's own, where the stream has ended
+            if self._writer is None or not self._writer.transport.is_closing():
+                raise
+            raise errors.OperationalError(errno=_LOST, values=(self.address, str(error))) from error
 
     async def switch_to_ssl(self, ssl_context: ssl.SSLContext) -> None:
         """Go on with TLS; where the host's name is to be checked, say which it is, as the connector forgets to."""
