@@ -64,16 +64,22 @@ pytestmark = pytest.mark.timeout(300)  # the build backend may have to come over
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of programs of an environment that holds the wheel alone."""
-    wheels, environment = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("environment")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wheels = tmp_path_factory.mktemp("wheels")
     built = run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(ROOT))
     if built.returncode != 0:
         for obstacle in ("No matching distribution found for hatchling", "No module named pip"):
             if obstacle in built.stderr:
                 pytest.skip(f"no wheel can be built here: {obstacle}")
         pytest.fail(built.stderr)
-    (wheel,) = wheels.glob("*.whl")
+    (found,) = wheels.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of programs of an environment that holds the wheel alone."""
+    environment = tmp_path_factory.mktemp("environment")
     venv.create(environment, with_pip=True, symlinks=True)
     succeed(environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-index", str(wheel))
     return environment / "bin"
@@ -126,6 +132,25 @@ def test_the_module_of_a_driver_names_the_extra_that_it_needs(programs: Path, mo
     done = run(programs / "python", "-I", "-c", f"import {PACKAGE}.{module}")
     assert done.returncode == 1
     assert f"pip install 'aws-advanced-python-driver[{extra}]'" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("extra", "modules"),
+    [
+        ("psycopg", ["psycopg", "aio.psycopg"]),
+        ("mysql", ["mysql_connector", "aio.mysql_connector"]),
+        ("aiomysql", ["aio.aiomysql"]),
+    ],
+)
+def test_an_extra_brings_all_that_its_modules_need(wheel: Path, tmp_path: Path, extra: str, modules: list[str]) -> None:
+    venv.create(tmp_path, with_pip=True, symlinks=True)
+    installed = run(tmp_path / "bin" / "python", "-m", "pip", "install", "--quiet", f"{wheel}[{extra}]")
+    if "No matching distribution found" in installed.stderr:
+        pytest.skip(f"what the extra {extra} names is not to be had here")
+    assert installed.returncode == 0, installed.stderr
+    for module in modules:
+        code = f"import {PACKAGE}.{module} as module; print(module.apilevel, callable(module.connect))"
+        assert python(tmp_path / "bin", code) == "2.0 True"
 
 
 def test_the_local_cluster_names_the_extra_that_it_needs(programs: Path) -> None:
