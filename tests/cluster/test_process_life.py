@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessErr
 from cluster import programs
 from cluster.drivers import every_driver
 from cluster.engines import POSTGRESQL
+from cluster.mysql_faults import MANY
 from cluster.support import (
     PATIENCE,
     assert_on_true_writer,
@@ -142,6 +143,23 @@ def test_a_connection_that_lives_as_long_as_python_ends_in_silence(cluster: Loca
     command = programs.command("os.kept = connect(), dict(sys.modules)", cluster.conninfo(), driver)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert ended.stderr == ""
+
+
+ROWS_ON_THEIR_WAY = """
+    connection = connect(plugins="none")
+    cursor = connection.cursor()
+    cursor.execute(words[0])
+    cursor.fetchone()
+    print("ready", flush=True)
+    input()
+    """
+
+
+@pytest.mark.drivers("mysql")
+def test_a_program_ends_without_delay_although_rows_are_on_their_way(cluster: LocalCluster, driver: Driver) -> None:
+    with talking_program(ROWS_ON_THEIR_WAY, cluster, driver, MANY) as process:
+        cluster.pause(cluster.writer)
+        assert seconds_to_exit(process) < 5
 
 
 def test_dropped_connections_end_the_threads_of_the_monitor(cluster: LocalCluster, driver: Driver) -> None:

@@ -125,6 +125,11 @@ class NotedSocket:
             os.close(descriptor)
             raise
 
+    def shut_down(self) -> None:
+        """End both ways of the socket, wherever it is in use; raises OSError if it has been closed."""
+        with self.duplicate() as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
+
     def leave_to_parent(self) -> None:
         """Unplug the socket of a connection that the process opened from which this one was forked.
 

@@ -52,6 +52,8 @@ def sharing_from_the_start(connect: Any, arguments: Mapping[str, Any]) -> tuple[
 class Followed(RememberingConnection):
     """Tells when it has opened again."""
 
+    unread_result: bool
+
     def _open_connection(self) -> None:
         super()._open_connection()
         if (opened := vars(self).get(_OPENED)) is not None:
@@ -64,11 +66,16 @@ class Followed(RememberingConnection):
         return cursor
 
     def __del__(self) -> None:
-        """Leave an inherited socket to the parent: what the driver does when it is freed would end it there too."""
+        """Leave an inherited socket to the parent: what the driver does when it is freed would end it there too.
+
+        With rows on their way the socket is shut down: the C extension would read them all, however long it takes.
+        """
         noted: NotedSocket | None = vars(self).get("_noted_socket", (None, None))[1]
         if noted is not None:
-            try:  # noqa: SIM105 - modules, and their `suppress`, may be gone when the interpreter ends
+            try:  # modules may be gone when the interpreter ends
                 noted.leave_to_parent()
+                if vars(self).get("_cmysql") and self.unread_result:
+                    noted.shut_down()
             except (OSError, AttributeError, TypeError):
                 pass
 
