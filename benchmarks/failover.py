@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 import logging
 import statistics
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.errors import FailoverSuccessError
 from aws_advanced_python_wrapper.local import Failover, LocalCluster
 from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def main() -> None:
@@ -66,19 +69,23 @@ def fail_over_while_writing(
     cluster: LocalCluster, connection: AwsWrapperConnection, kind: str
 ) -> tuple[Failover, float]:
     """Return the failover and the monotonic time of the first write after it that was acknowledged."""
-    failovers: list[Failover] = []
-    thread = threading.Thread(target=lambda: failovers.append(cluster.failover(kind=kind, wait="all")))  # type: ignore[arg-type]
-    thread.start()
-    written = 0.0
-    while not written:
+    with ThreadPoolExecutor() as pool:
+        failover = pool.submit(cluster.failover, kind=kind, wait="all")  # type: ignore[arg-type]
+        written = first_write_afterwards(connection, failover)
+        return failover.result(), written
+
+
+def first_write_afterwards(connection: AwsWrapperConnection, failover: Future[Failover]) -> float:
+    """Write until a write fails; raises what the failover raised if it ends before that."""
+    while True:
         try:
             execute(connection, "INSERT INTO written VALUES (now())")
             time.sleep(0.001)
         except FailoverSuccessError:
             execute(connection, "INSERT INTO written VALUES (now())")
-            written = time.monotonic()
-    thread.join()
-    return failovers[0], written
+            return time.monotonic()
+        if failover.done():
+            failover.result()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ server acknowledged is there, once.
 import argparse
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
@@ -44,12 +45,14 @@ def write_rows(connection: Any, insert: str, timeline: Timeline, stop: threading
 
 def fail_over_twice(cluster: LocalCluster, timeline: Timeline, stop: threading.Event) -> None:
     """Kill the writer, and freeze the one that follows."""
-    for kind in ("crash", "hang"):
+    try:
+        for kind in ("crash", "hang"):
+            time.sleep(2)
+            timeline.say(f"the writer is about to {kind}")
+            cluster.failover(kind=kind, wait="all")
         time.sleep(2)
-        timeline.say(f"the writer is about to {kind}")
-        cluster.failover(kind=kind, wait="all")
-    time.sleep(2)
-    stop.set()
+    finally:
+        stop.set()
 
 
 def main() -> None:
@@ -65,10 +68,10 @@ def main() -> None:
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE numbered_rows (number int PRIMARY KEY, written_by text)")
         timeline.begin(cluster)
-        chaos = threading.Thread(target=fail_over_twice, args=(cluster, timeline, stop))
-        chaos.start()
-        acknowledged = write_rows(connection, insert, timeline, stop)
-        chaos.join()
+        with ThreadPoolExecutor() as pool:
+            chaos = pool.submit(fail_over_twice, cluster, timeline, stop)
+            acknowledged = write_rows(connection, insert, timeline, stop)
+            chaos.result()
         with connection.cursor() as cursor:
             cursor.execute("SELECT number FROM numbered_rows ORDER BY number")
             found = [number for (number,) in cursor.fetchall()]
