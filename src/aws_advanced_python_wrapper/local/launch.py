@@ -100,7 +100,7 @@ class Launched:
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
         _require_the_extra(settings.engine)
         for left in forsaken():
-            reaper.clean_up(left.directory, Path(left.read_card().get("hosts_file", left.directory / "hosts")))
+            _clean_up(left)
         self.place = new_place(settings.name)
         self._owner = os.getpid()
         # Two waits of the start, for the servers and for their replication, may each take this long.
@@ -128,7 +128,8 @@ class Launched:
         try:
             return self._listen(progress)
         except BaseException:
-            self.end()
+            with suppress(LocalClusterError):  # what is under way tells more
+                self.end()
             raise
 
     def _listen(self, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -181,7 +182,9 @@ class Launched:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        wait_gone(self.place)
+        if not self.place.alive:  # it may have died before there was a reaper; two do each other no harm
+            _clean_up(self.place)
+        wait_gone(self.place, _PATIENCE)
 
     def let_go(self) -> None:
         """Leave a detached supervisor alone."""
@@ -197,6 +200,10 @@ class Launched:
 
     def _input(self) -> Any:
         return self._process.stdin
+
+
+def _clean_up(place: Place) -> None:
+    reaper.clean_up(place.directory, Path(place.read_card().get("hosts_file", place.directory / "hosts")))
 
 
 def _end_of_log(place: Place) -> str:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 # A Unix socket's path must fit 108 bytes.
 _LONGEST_SOCKET = 100
 _RESERVED_FOR_SOCKET = len("/demo-1234567890-123456/control/socket") + 20
+_LONGEST_UNLOCKED = 60.0  # s from a place's making until its supervisor has locked it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Place:
         except (OSError, ValueError):
             return {}
         return card
+
+    @property
+    def age(self) -> float:
+        """For how many seconds nothing has come into the private part, or gone."""
+        try:
+            return time.time() - self.private.stat().st_mtime
+        except FileNotFoundError:  # it is being removed
+            return 0.0
 
     @property
     def alive(self) -> bool:
@@ -168,8 +178,15 @@ def stale(name: str | None = None) -> list[Place]:
 
 
 def forsaken() -> list[Place]:
-    """Return what is left of owned clusters whose supervisor and reaper were both killed."""
-    return [place for place in _all() if not place.read_card().get("detached") and not place.alive]
+    """Return what is left of owned clusters whose supervisor and reaper were both killed, or never began."""
+    return [place for place in _all() if _may_be_forsaken(place) and not place.alive]
+
+
+def _may_be_forsaken(place: Place) -> bool:
+    # Before its supervisor has locked a new place it is nobody's, and to see whether it is locked could get in the way.
+    if not place.card.exists():
+        return place.age > _LONGEST_UNLOCKED
+    return not place.read_card().get("detached")
 
 
 def _detached(name: str | None) -> list[Place]:
@@ -178,4 +195,4 @@ def _detached(name: str | None) -> list[Place]:
 
 
 def _all() -> list[Place]:
-    return [Place(path.parent.parent) for path in sorted(base().glob("*/control/cluster.json"))]
+    return [Place(path.parent) for path in sorted(base().glob("*/control"))]

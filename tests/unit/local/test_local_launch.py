@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
+from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, launch, places
 from aws_advanced_python_wrapper.local.launch import Control, Launched
 from aws_advanced_python_wrapper.local.places import Place
-from aws_advanced_python_wrapper.local.settings import Delays
+from aws_advanced_python_wrapper.local.settings import Delays, Settings
 from aws_advanced_python_wrapper.local.supervisor.__main__ import reaper_at_work
 
 if TYPE_CHECKING:
@@ -139,6 +139,39 @@ def test_a_supervisor_that_ends_early_leaves_its_log(place: Place) -> None:
     os.close(writing)
     with output, pytest.raises(LocalClusterError, match="ended before it was up:\nits last words"):
         launched._listen(print)
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_supervisor_that_dies_before_its_reaper_is_there_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, detached: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(launch, "_SUPERVISOR", "json.no_such_module")
+    launched = Launched(Settings(), None, detached=detached)
+    with pytest.raises(LocalClusterError, match="supervisor ended before it was up"):
+        launched.wait_ready(print)
+    assert not launched.place.directory.exists()
+
+
+def test_a_place_that_stays_behind_is_no_reason_to_hide_why(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+    monkeypatch.setattr(launch, "_PATIENCE", 0.05)
+    monkeypatch.setattr(launch, "_SUPERVISOR", "json.no_such_module")
+    monkeypatch.setattr(launch, "new_place", lambda _: place)
+    held = places.lock(place.lock)
+    with pytest.raises(LocalClusterError, match="supervisor ended before it was up"):
+        Launched(Settings(), None, detached=True).wait_ready(print)
+    places.unlock(held)
+
+
+def test_a_place_that_no_supervisor_ever_locked_is_forsaken_after_a_while(place: Place) -> None:
+    place.card.unlink()
+    assert places.forsaken() == [], "its supervisor may be on the way"
+    os.utime(place.private, (0, 0))
+    assert places.forsaken() == [place]
+    held = places.lock(place.lock)
+    os.utime(place.private, (0, 0))
+    assert places.forsaken() == []
+    places.unlock(held)
 
 
 def test_a_fork_that_lives_on_does_not_keep_a_place_locked(tmp_path: Path) -> None:
