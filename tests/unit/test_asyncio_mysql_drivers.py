@@ -88,6 +88,12 @@ def test_aiomysql_is_told_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+def test_connecting_may_take_ten_seconds_unless_something_else_is_said(driver: Callable[[], Any]) -> None:
+    told = arguments(driver(), "host=db")
+    assert {told.get("connection_timeout"), told.get("connect_timeout")} == {10, None}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_no_limit_for_connecting_is_a_limit_of_zero(driver: Callable[[], Any]) -> None:
     told = arguments(driver(), "host=db connect_timeout=0")
     assert {told.get("connection_timeout"), told.get("connect_timeout")} == {None}

@@ -262,8 +262,9 @@ def test_a_server_that_owes_an_answer_is_left_without_a_word() -> None:
     ("host", "lets_in"),
     [(HOST, True), ("instance-2.example.com", False)],
 )
-def test_a_certificate_is_checked_where_the_user_wants_it(host: str, lets_in: bool) -> None:
-    tls = trusting(client_tls(ssl_verify_cert=True, ssl_verify_identity=True))
+@pytest.mark.parametrize("wanted", [("ssl_verify_cert", "ssl_verify_identity"), ("ssl_verify_identity",)])
+def test_a_certificate_is_checked_where_the_user_wants_it(host: str, lets_in: bool, wanted: tuple[str, ...]) -> None:
+    tls = trusting(client_tls(**dict.fromkeys(wanted, True)))
     script = MysqlServer(tls=server_tls())
     with serving(script) as server:
         probe = MysqlProbe(Peer("127.0.0.1", server.port), Login("app", b"secret", host, tls))
@@ -280,6 +281,26 @@ def test_a_server_without_tls_is_never_told_a_password() -> None:
             probe.close()
             eventually(lambda script=script: script.clients[0].connection.fileno() < 0)  # type: ignore[misc]
             assert not any(b"secret" in said for said in script.clients[0].heard)
+
+
+@pytest.mark.parametrize("wanted", ["ssl_verify_cert", "ssl_verify_identity"])
+def test_a_server_without_tls_is_told_nothing_where_tls_is_to_be_verified(wanted: str) -> None:
+    script = MysqlServer(plugin="mysql_native_password")
+    tls = trusting(client_tls(**{wanted: True}))
+    with serving(script) as server, closing(probe_of(server, tls=tls)) as probe:
+        assert check(probe), "it lives"
+        eventually(lambda: script.clients[0].connection.fileno() < 0)
+        assert script.clients[0].heard == []
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_a_probe_uses_the_versions_of_tls_that_the_user_wants(version: str) -> None:
+    script = MysqlServer(tls=server_tls())
+    with serving(script) as server, closing(probe_of(server, tls=client_tls(tls_versions=[version]))) as probe:
+        assert check(probe)
+        encrypted = script.clients[0].connection
+        assert isinstance(encrypted, ssl.SSLSocket)
+        assert encrypted.version() == version
 
 
 def test_no_secret_is_shown() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 from contextlib import contextmanager
@@ -11,7 +12,14 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
-from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
+from aws_advanced_python_wrapper.driver.sockets import (
+    NotedSocket,
+    duplicate_socket,
+    is_readable,
+    keep_alive,
+    last_heard,
+    unplug,
+)
 from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:
@@ -171,3 +179,14 @@ def test_what_is_unplugged_sends_nothing_to_the_other_end() -> None:
         assert other.recv(100) == b"still here"
         kept.close()
     assert descriptors() == before
+
+
+def test_a_drivers_socket_goes_on_blocking_whatever_default_timeout_a_program_has() -> None:
+    with connected() as (one, _):
+        one.setblocking(True)
+        socket.setdefaulttimeout(5)
+        try:
+            with NotedSocket(one.fileno()).duplicate():
+                assert os.get_blocking(one.fileno())
+        finally:
+            socket.setdefaulttimeout(None)

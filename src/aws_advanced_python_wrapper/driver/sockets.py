@@ -49,10 +49,20 @@ def duplicate_socket(connection: HasSocket) -> socket.socket:
         # one that still has this number has had it all the time.
         if connection.socket != number:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
-        return socket.socket(fileno=descriptor)
+        return _object_for(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _object_for(descriptor: int) -> socket.socket:
+    """Return a socket object that leaves the connection as it is: with a default timeout, Python would not let it block."""
+    if socket.getdefaulttimeout() is None:
+        return socket.socket(fileno=descriptor)
+    was_blocking = os.get_blocking(descriptor)
+    found = socket.socket(fileno=descriptor)
+    os.set_blocking(descriptor, was_blocking)
+    return found
 
 
 def is_readable(descriptor: int) -> bool:
@@ -120,7 +130,7 @@ class NotedSocket:
         try:
             if os.fstat(descriptor).st_ino != self._which:
                 raise ConnectionAbortedError(errno.ECONNABORTED, "the connection was closed meanwhile")
-            return socket.socket(fileno=descriptor)
+            return _object_for(descriptor)
         except BaseException:
             os.close(descriptor)
             raise

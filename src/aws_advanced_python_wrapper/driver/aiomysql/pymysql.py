@@ -26,8 +26,6 @@ _OF_SESSIONS = frozenset(
     {"echo", "auth_plugin", "cursorclass", "conv", "use_unicode", "init_command", "sql_mode", "charset", "local_infile"}
 )
 
-_CONNECT_TIMEOUT = 10.0  # s; the driver's own default
-
 
 class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
     """PyMySQL, with aiomysql's arguments."""
@@ -59,12 +57,11 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
         return self
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
-        """Point the options at a host; there is always a limit for connecting."""
+        """Point the options at a host."""
         arguments = for_connection(settings.driver)
         if host != analyse(settings.host).host:
             arguments.pop("unix_socket", None)
         arguments["database"] = arguments.pop("db", None)
-        arguments["connect_timeout"] = arguments["connect_timeout"] or _CONNECT_TIMEOUT
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:

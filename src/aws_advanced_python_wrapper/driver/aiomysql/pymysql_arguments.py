@@ -40,6 +40,8 @@ TYPED = {
 }
 """How arguments are read that are given as text, and taken otherwise."""
 
+_CONNECT_TIMEOUT = 10  # s; as PyMySQL and MySQL Connector/Python have it
+
 _DEFAULT_HOST = "localhost"  # both drivers'
 
 
@@ -71,4 +73,5 @@ def _said_in_file(given: Mapping[str, Any]) -> dict[str, Any]:
 def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return aiomysql's arguments for a connection; what the file says is among them already."""
     arguments = {name: value for name, value in given.items() if name not in _FILES}
-    return {**arguments, "connect_timeout": arguments.get("connect_timeout") or None}  # 0: no limit
+    seconds = arguments.get("connect_timeout")
+    return {**arguments, "connect_timeout": _CONNECT_TIMEOUT if seconds is None else seconds or None}  # 0: no limit

@@ -88,9 +88,8 @@ class Conversation:
     def _talk(self) -> Generator[None, bytes, None]:
         """Deal with one packet after the other."""
         plugin, nonce, capabilities = _offered(_checked((yield)))
-        if self._login.tls is not None and capabilities & _SSL:
-            self._send(_header(_CAPABILITIES | _SSL))
-            self._start_tls(self._login.tls)
+        if self._login.tls is not None:
+            self._encrypt_if_offered(self._login.tls, offered=bool(capabilities & _SSL))
         is_encrypted = self._tls is not None
         private = self._private or is_encrypted
         answer = response(plugin, nonce, self._login.password, private=private)
@@ -99,6 +98,13 @@ class Conversation:
         while True:
             self.answered = True
             _checked((yield))
+
+    def _encrypt_if_offered(self, context: ssl.SSLContext, *, offered: bool) -> None:
+        if offered:
+            self._send(_header(_CAPABILITIES | _SSL))
+            self._start_tls(context)
+        elif context.verify_mode is not ssl.CERT_NONE:
+            raise ConversationOverError("the server offers no TLS, which is to be verified")
 
     def _authenticate(self, private: bool) -> Generator[None, bytes, None]:
         password = self._login.password

@@ -64,16 +64,27 @@ def _xor(one: bytes, other: bytes) -> bytes:
 def tls_context(arguments: Mapping[str, Any]) -> ssl.SSLContext | None:
     """Return a context for MySQL Connector/Python's arguments: it encrypts unless told not to, and trusts anybody.
 
-    Raises OSError for files that cannot be read.
+    Who asks for the name to be verified is given a certificate that is, too. Raises OSError for files that cannot be
+    read.
     """
     if arguments.get("ssl_disabled"):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    verifies = bool(arguments.get("ssl_verify_cert"))
-    context.check_hostname = verifies and bool(arguments.get("ssl_verify_identity"))
+    context.check_hostname = bool(arguments.get("ssl_verify_identity"))
+    verifies = context.check_hostname or bool(arguments.get("ssl_verify_cert"))
     context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
+    if verifies:
+        context.load_default_certs()
+    if versions := arguments.get("tls_versions"):
+        context.minimum_version = min(ssl.TLSVersion[_constant(version)] for version in versions)
+        context.maximum_version = max(ssl.TLSVersion[_constant(version)] for version in versions)
     if arguments.get("ssl_ca"):
         context.load_verify_locations(arguments["ssl_ca"])
     if arguments.get("ssl_cert"):
         context.load_cert_chain(arguments["ssl_cert"], arguments.get("ssl_key"))
     return context
+
+
+def _constant(version: str) -> str:
+    """Return the name in `ssl.TLSVersion` of a version as MySQL calls it: TLSv1.2 is TLSv1_2."""
+    return version.replace(".", "_")
