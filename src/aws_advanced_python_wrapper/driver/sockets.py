@@ -56,7 +56,7 @@ def duplicate_socket(connection: HasSocket) -> socket.socket:
 
 
 def _object_for(descriptor: int) -> socket.socket:
-    """Return a socket object that leaves the connection as it is: with a default timeout, Python would not let it block."""
+    """Return a socket object; with a default timeout, Python would have the connection itself block no more."""
     if socket.getdefaulttimeout() is None:
         return socket.socket(fileno=descriptor)
     was_blocking = os.get_blocking(descriptor)
