@@ -169,6 +169,25 @@ def test_ubuntu_has_a_version_in_the_name_of_the_package(archive: Archive, cache
 
 
 @needs_apt
+def test_the_settings_of_the_machine_hold_but_for_its_hooks(
+    archive: Archive, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = f'{{ "touch {cache / "hooked"}"; }};\n'
+    kinds = ("APT::Update::Pre-Invoke", "APT::Update::Post-Invoke-Success", "DPkg::Pre-Install-Pkgs")
+    own = cache / "machine.conf"
+    own.write_text("".join(f"{kind} {hook}" for kind in kinds) + 'Acquire::Retries "7";\n')
+    monkeypatch.setenv("APT_CONFIG", str(own))
+    archive.offer("sid", "mysql-server-core")
+    archive.list_as("sid")
+    made = apt.PrivateApt(cache / "apt", archive.sources)
+    made.update()
+    said = made._run("apt-config", "dump")
+    assert 'Acquire::Retries "7";' in said
+    assert "Invoke" not in said
+    assert not (cache / "hooked").exists()
+
+
+@needs_apt
 def test_where_no_archive_has_one_the_reason_is_told_and_nothing_stays(archive: Archive, cache: Path) -> None:
     archive.offer("sid", "another-package")
     archive.list_as("sid")

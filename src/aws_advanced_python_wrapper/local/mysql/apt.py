@@ -41,9 +41,8 @@ class PrivateApt:
         for name in ("lists/partial", "cache/archives/partial", "sources", "packages"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()  # nothing is installed: every library is fetched too
-        # The machine's own hooks are written for what is installed, and for root.
-        hooks = ("APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success", "DPkg::Post-Invoke")
-        (folder / "apt.conf").write_text("".join(f"#clear {hook};\n" for hook in hooks))
+        (folder / "apt.conf").touch(mode=0o600)  # a proxy's password may be in it
+        (folder / "apt.conf").write_text(_settings_of_machine())
         self._take_sources(machines_own)
         self._options = [*self._places(), *_SETTINGS]
 
@@ -100,6 +99,14 @@ _SETTINGS = [
     f"Acquire::http::Timeout={_NETWORK_TIMEOUT}",
     f"Acquire::https::Timeout={_NETWORK_TIMEOUT}",
 ]
+
+
+def _settings_of_machine() -> str:
+    """Return the machine's own settings but for its hooks, which are written for what is installed, and for root."""
+    settings = re.findall(r'^[^" ]+ "[^"]*";$', run(["apt-config", "dump"]), re.MULTILINE)
+    kept = [setting for setting in settings if not re.match(r"\S*(Invoke|Hooks|Pre-Install-Pkgs)", setting)]
+    # What APT_CONFIG names is read before the machine's files, and could take back nothing that they say.
+    return "\n".join([*kept, 'Dir::Etc::parts "/dev/null";', 'Dir::Etc::main "/dev/null";', ""])
 
 
 def _unstable_stanzas(text: str) -> str:
