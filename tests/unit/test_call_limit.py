@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,7 +124,31 @@ def test_an_alarm_that_a_signal_has_left_behind_harms_no_idle_connection(
         session = await connected(flavour, cluster, socket_timeout=LIMIT)
         (limit,) = session._wrapping
         assert isinstance(limit, CallLimit)
-        assert limit._ring(session.raw) is None
+        limit._ring(session.raw)
+        assert not session.raw.lost
+
+    flavour.run(scenario())
+
+
+def test_an_error_is_no_timeout_where_an_alarm_found_nothing_running(flavour: Flavour, cluster: FakeCluster) -> None:
+    async def scenario() -> None:
+        session = await connected(flavour, cluster, socket_timeout=LIMIT)
+        (limit,) = session._wrapping
+        asked = threading.Event()
+
+        class Running(list[float]):
+            def __bool__(self) -> bool:
+                asked.set()
+                return False
+
+        async def fails_afterwards() -> None:
+            while not asked.is_set():
+                await session.io.sleep(LIMIT / 10)
+            raise IntegrityError("it is there already")
+
+        session.running = Running()
+        with pytest.raises(IntegrityError):
+            await limit.execute(fails_afterwards, fails_afterwards)
         assert not session.raw.lost
 
     flavour.run(scenario())

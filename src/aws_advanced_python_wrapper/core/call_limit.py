@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
@@ -37,8 +38,8 @@ class CallLimit:
 
     def _ring(self, raw: RawConnection) -> float | None:
         adapter = self._session.adapter
-        if not self._session.running:  # the call was interrupted by a signal, on its last steps
-            return None
+        if not self._session.running:  # the call is on its last steps, after a signal: its time was not up
+            return math.inf
         heard = adapter.last_heard(raw)
         if heard is not None and heard < self._seconds:
             return self._seconds - heard
