@@ -7,7 +7,9 @@
     python3 dev.py docs             build the documentation into build/docs; a warning is an error
     python3 dev.py psycopg-suite    run psycopg's own tests on psycopg and through this driver, and compare
 
-Everything is installed into the folder ``.venv`` beside this file and nowhere else.
+Everything is installed into the folder ``.venv`` beside this file. Only a MySQL server, which ``test`` and
+``demo --engine mysql`` fetch where there is none, is kept in your cache folder: ~/.cache/aws-driver-local, or root's
+/var/cache/aws-driver-local.
 """
 
 from __future__ import annotations
@@ -30,21 +32,27 @@ FAILOVER_TESTS = ("tests/cluster/test_failover.py", "tests/cluster/aio/test_fail
 
 
 class OldestDriver(NamedTuple):
-    """The oldest version of a driver that is supported, and the tests that show it."""
+    """The oldest versions of drivers that are supported, and the tests that show it."""
 
     name: str
-    requirement: str
+    requirements: Sequence[str]
     tests: Sequence[str]
     first_python_without_it: tuple[int, ...] = (4,)
 
 
 OLDEST_DRIVERS = (
-    OldestDriver("psycopg", "psycopg[binary]==3.1.12", [*FAILOVER_TESTS, "-k", "not mysql"], (3, 13)),
+    OldestDriver("psycopg", ["psycopg[binary]==3.1.12"], [*FAILOVER_TESTS, "-k", "not mysql"], (3, 13)),
     OldestDriver(
         "mysql-connector",
-        "mysql-connector-python==8.1.0",
+        ["mysql-connector-python==8.1.0"],
         # To check a server's name it calls a function that Python has deprecated.
         ["tests/cluster/test_endpoints.py", "-k", "mysql and not tls"],
+    ),
+    OldestDriver(
+        "mysql-asyncio",
+        # The connector's asyncio flavour is there from 8.3 on, which knows no server newer than MySQL 8.
+        ["mysql-connector-python==8.4.0", "aiomysql==0.3.0"],
+        ["tests/cluster/aio/test_endpoints.py", "-k", "(mysql-aio or aiomysql) and (leads_to or fails_over)"],
     ),
 )
 
@@ -151,12 +159,12 @@ def run_checks(*, fast: bool, arguments: list[str]) -> int:
 
 
 def with_oldest(driver: OldestDriver) -> dict[str, list[str | Path]]:
-    """Return the check that a failover works with the oldest driver, where that can be installed."""
+    """Return the check that a failover works with the oldest drivers, where those can be installed."""
     if sys.version_info >= driver.first_python_without_it:
-        say(f"leaving out the tests with {driver.requirement}: it was never built for this Python")
+        say(f"leaving out the tests with {' and '.join(driver.requirements)}: never built for this Python")
         return {}
     folder = VENV / f"oldest-{driver.name}"
-    install(folder, [driver.requirement, *(tool for tool in group("dev") if "pytest" in tool)])
+    install(folder, [*driver.requirements, *(tool for tool in group("dev") if "pytest" in tool)])
     return {f"tests with the oldest {driver.name}": [python(folder), "-m", "pytest", *driver.tests]}
 
 
