@@ -111,6 +111,16 @@ def test_the_retry_does_the_work_once(orders: LocalCluster, autocommit: bool) ->
         assert direct.execute("SELECT number FROM orders").fetchall() == [(42,)]
 
 
+def test_sqlalchemy_reads_mysql_on_a_reader(mysql_orders: LocalCluster) -> None:
+    names: dict[str, Any] = {}
+    exec(runnable(the_example('@event.listens_for(engine, "engine_connect")'), mysql_orders), names)  # noqa: S102 - our own page
+    for _ in range(2):  # whichever side the pool's connection was left on
+        for engine, on_a_reader in (names["engine"], 0), (names["reading_engine"], 1):
+            with engine.connect() as connection:
+                assert connection.exec_driver_sql("SELECT @@innodb_read_only").scalar_one() == on_a_reader
+    names["engine"].dispose()
+
+
 def connection_strings() -> list[tuple[str, str]]:
     found = [(block.place, text) for block in blocks("text") for text in CONNECTION_STRING.findall(block.text)]
     return found + [(page.name, text) for page in PAGES for text in INLINE_URL.findall(page.read_text())]
