@@ -18,8 +18,7 @@ from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
 from aws_advanced_python_wrapper.local.environment import NAMES, environment, verified_tls
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.mysql import installation
-from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
+from aws_advanced_python_wrapper.local.mysql.installation import have_server
 from aws_advanced_python_wrapper.local.names import resolution
 from aws_advanced_python_wrapper.local.settings import Deployment
 
@@ -199,7 +198,7 @@ def run_program(options: Options) -> int:
 def get_mysql(_options: Options) -> int:
     """Fetch a MySQL server."""
     with _progress() as tell:
-        server = installation.prepare(have_server(tell))
+        server = have_server(tell)
     _out.print(f"MySQL {server.version} is here")
     return 0
 
@@ -226,7 +225,7 @@ _SETTINGS = (
 
 def _new_cluster(options: Options, tell: Callable[[str], None]) -> LocalCluster:
     if options.engine == "mysql" and options.mysql_bin is None:
-        options.mysql_bin = have_server(tell)
+        have_server(tell)
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     return LocalCluster(resolution="none", progress=tell, **given)
 

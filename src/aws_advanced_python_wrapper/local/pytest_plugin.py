@@ -51,13 +51,13 @@ def aurora_mysql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalClu
     A MySQL server is fetched if there is none. Tests are skipped, with the reason, where none can be had.
     """
     from aws_advanced_python_wrapper.local.errors import LocalClusterError  # noqa: PLC0415
-    from aws_advanced_python_wrapper.local.mysql.at_hand import have_server  # noqa: PLC0415
+    from aws_advanced_python_wrapper.local.mysql.installation import have_server  # noqa: PLC0415
 
     try:
-        mysql_bin = have_server(print)
+        have_server(print)
     except LocalClusterError as error:
         pytest.skip(str(error))
-    return local_cluster_factory(engine="mysql", mysql_bin=mysql_bin, name="demo-mysql", instances=3)
+    return local_cluster_factory(engine="mysql", name="demo-mysql", instances=3)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, places
-from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
+from aws_advanced_python_wrapper.local.mysql.installation import have_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

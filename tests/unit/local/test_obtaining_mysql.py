@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import threading
 from functools import partial
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from aws_advanced_python_wrapper.local import LocalClusterError
-from aws_advanced_python_wrapper.local.mysql import apt, obtain
-from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
+from aws_advanced_python_wrapper.local.mysql import apt, installation, obtain
+from aws_advanced_python_wrapper.local.mysql.installation import have_server
+from aws_advanced_python_wrapper.local.users import User
 
 needs_apt = pytest.mark.skipif(
     not all(map(shutil.which, ("apt-get", "dpkg-deb"))), reason="this system has no apt and dpkg"
@@ -215,9 +217,18 @@ def test_a_server_on_the_path_that_will_not_do_is_no_hindrance(
     other.write_text(f"#!/bin/sh\necho 'mysqld  Ver {version}'\n")
     other.chmod(0o755)
     monkeypatch.setenv("PATH", f"{other.parent}{os.pathsep}{os.environ['PATH']}")
+    cache = cache.with_name("Ver 9.1.2")  # the program in the archive says how it was called
+    cache.mkdir()
     monkeypatch.setattr(obtain, "_folders", lambda: iter([cache]))
-    assert have_server(lambda _: None) == str(obtain.found(cache))
-    assert obtain.found(cache) is not None
+    monkeypatch.setattr(installation, "_SYSTEM_FOLDERS", [])
+    monkeypatch.setattr(installation, "server_user", lambda *_: User("me", os.geteuid(), os.getegid(), switch=False))
+    with pytest.raises(LocalClusterError, match=re.escape(f"{other} is M")):
+        installation.prepare(None)
+    fetched = have_server(lambda _: None)
+    root = obtain.found(cache)
+    assert root is not None
+    assert str(root / "usr/sbin/mysqld") in fetched.command
+    assert installation.prepare(None) == fetched, "whoever asks for a server later gets it too"
 
 
 def test_an_incomplete_server_is_told_by_its_folder(tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ from aws_advanced_python_wrapper.local.mysql import obtain
 from aws_advanced_python_wrapper.local.users import server_user
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from aws_advanced_python_wrapper.local.users import User
 
 OLDEST = (8, 0, 26)  # the first that speaks of sources and replicas throughout
 _PROGRAM = "mysqld"
 _SYSTEM_FOLDERS = ["/usr/sbin", "/usr/local/sbin"]  # not on an ordinary user's PATH
 _NO_SERVER = "no MySQL server here: 'aws-driver-local get-mysql' fetches one, or give mysql_bin the path of a mysqld"
+_ANOTHER = "'aws-driver-local get-mysql' fetches MySQL, or give mysql_bin a server of MySQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,34 @@ class Installation:
 
 
 def prepare(mysql_bin: str | None) -> Installation:
-    """Find the server: the one given, on the PATH, or fetched before; raises `LocalClusterError` if there is none."""
+    """Find the server: the one given, or the first that will do of those on the PATH or fetched before.
+
+    Raises `LocalClusterError` if there is none. What is on the PATH may be MariaDB, or too old.
+    """
     user = server_user("MySQL", "mysql")
-    place = Path(mysql_bin).absolute() if mysql_bin else _found()
+    if mysql_bin:
+        return _installation(Path(mysql_bin).absolute(), user)
+    reasons = []
+    for place in _candidates():
+        try:
+            return _installation(place, user)
+        except LocalClusterError as error:  # noqa: PERF203  # there are few
+            reasons.append(error)
+    raise reasons[0] if reasons else LocalClusterError(_NO_SERVER)
+
+
+def have_server(tell: Callable[[str], None]) -> Installation:
+    """Find a server, and fetch one where there is none that will do; `tell` hears of that.
+
+    Raises `LocalClusterError` where no server can be had.
+    """
+    try:
+        return prepare(None)
+    except LocalClusterError:
+        return prepare(str(obtain.obtain(tell)))
+
+
+def _installation(place: Path, user: User) -> Installation:
     command = _command(place)
     said = user.ask([*command, "--version"])
     version = re.search(r"Ver (\d+)\.(\d+)\.(\d+)", said)
@@ -45,18 +73,18 @@ def prepare(mysql_bin: str | None) -> Installation:
         )
     number, oldest = ".".join(version.groups()), ".".join(map(str, OLDEST))
     if "MariaDB" in said:
-        raise LocalClusterError(f"{place} is MariaDB {number}: give mysql_bin a server of MySQL, {oldest} or newer")
+        raise LocalClusterError(f"{place} is MariaDB {number}: {_ANOTHER}, {oldest} or newer")
     if tuple(map(int, version.groups())) < OLDEST:
-        raise LocalClusterError(f"{place} is MySQL {number}: {oldest} or newer is needed, see mysql_bin")
+        raise LocalClusterError(f"{place} is MySQL {number}: {_ANOTHER}, {oldest} or newer")
     return Installation(tuple(command), number, said.strip(), user)
 
 
-def _found() -> Path:
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
-    place = shutil.which(_PROGRAM, path=path) or obtain.found()
-    if place is None:
-        raise LocalClusterError(_NO_SERVER)
-    return Path(place)
+def _candidates() -> Iterator[Path]:
+    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), *_SYSTEM_FOLDERS]:
+        if place := shutil.which(_PROGRAM, path=folder):
+            yield Path(place).absolute()
+    if fetched := obtain.found():
+        yield fetched
 
 
 def _command(place: Path) -> list[str]:
