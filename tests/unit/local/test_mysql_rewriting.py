@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aws_advanced_python_wrapper.local.proxy.mysql import rewriting
 from aws_advanced_python_wrapper.local.proxy.mysql.face import MysqlFace
 from aws_advanced_python_wrapper.local.proxy.mysql.rewriting import Rewriter
 
@@ -111,7 +112,10 @@ def test_everything_else_stays_as_it_is(asked: str) -> None:
         ("SHOW VARIABLES LIKE 'aurora_version'", " WHERE Variable_name LIKE 'aurora_version'"),
         ("/* a */ show session variables like 'AURORA\\_%';", " WHERE Variable_name LIKE 'AURORA\\_%'"),
         ("SHOW VARIABLES LIKE '%'", " WHERE Variable_name LIKE '%'"),
-        ("SHOW VARIABLES WHERE Value > 1 OR Value < 0", " WHERE (Value > 1 OR Value < 0\n)"),
+        ("SHOW VARIABLES WHERE Value > 1 OR Value < 0", " WHERE (Value > 1 OR Value < 0)"),
+        ("SHOW VARIABLES WHERE(Value > 1) ; -- those", " WHERE ((Value > 1))"),
+        ("SHOW/**/VARIABLES # all\nLIKE/* is */'port' -- x", " WHERE Variable_name LIKE 'port'"),
+        ("-- a\nSHOW VARIABLES LIKE 'port' /* x */ ; # y", " WHERE Variable_name LIKE 'port'"),
         ("SHOW VARIABLES", ""),
     ],
 )
@@ -121,6 +125,30 @@ def test_variables_are_shown_with_those_of_the_instance(asked: str, condition: s
     assert "FROM performance_schema.session_variables WHERE VARIABLE_NAME NOT IN ('aurora_server_id', " in sent
     assert "UNION ALL SELECT 'innodb_read_only', IF(@@global.read_only, 'ON', 'OFF')" in sent
     assert sent.endswith(f") AS variables{condition} ORDER BY Variable_name")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"/* */ ", b"SHOW TABLES"),
+        (b"# #", b"SHOW TABLES"),
+        (b"-- -- ", b"\nSHOW TABLES"),
+        (b"/*", b"*/ SHOW VARIABLES LIKE 'port' x"),
+        (b" \n", b"SHOW VARIABLES WHERE x"),
+        (b"/* SHOW VARIABLES */", b"SHOW VARIABLES LIKE 'port'" + 1000 * b" " + b";" + 1000 * b" " + b"x"),
+    ],
+)
+def test_no_statement_takes_long(pieces: tuple[bytes, bytes]) -> None:
+    comments, statement = pieces
+    asked = 2000 * comments + statement
+    assert (AURORA(asked) == asked) == (b"WHERE" not in statement)
+
+
+def test_a_statement_that_only_has_the_word_show_in_it_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "tokens", lambda _: pytest.fail("was taken apart"))
+    for asked in (b"INSERT INTO t VALUES ('show me')", b"SHOW TABLES", b"SHOW VARIABLES LIKE 'sql_mode'"):
+        assert AURORA(asked) == asked
+        assert RDS(asked) == asked
 
 
 def test_global_variables_are_shown_by_their_global_values() -> None:

@@ -13,7 +13,7 @@ _QUERY = 0x03
 _CHANGE_USER = 0x11
 _PREPARE = 0x16
 # Nobody asks who an instance is in a longer query; longer ones pass in pieces, as they come.
-_LONGEST = 1024 * 1024
+_LONGEST = 16 * 1024
 _NO_ATTRIBUTES = b"\x00\x01"
 
 

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.proxy.mysql.face import MysqlFace
 
 _LONGEST_ALIAS = 256
+# There is only one way in which each of its parts can match, so that nothing takes long that does not.
+_GAP = rb"(?: \s | /\*(?:[^*]|\*(?!/))*\*/ | (?:\#|--(?=\s|\Z))[^\n]*(?:\n|\Z) )"
 _SHOW_VARIABLES = re.compile(
-    rb"""(?: \s | /\*.*?\*/ )* SHOW \s+ (?: (?P<scope> GLOBAL | SESSION | LOCAL ) \s+ )? VARIABLES
-    (?: \s+ LIKE \s* (?P<like> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" ) | \s+ WHERE \b \s* (?P<where> .*? ) )?
-    \s* ;? \s* \Z""",
+    rb"""GAP* SHOW GAP+ (?: (?P<scope> GLOBAL | SESSION | LOCAL ) GAP+ )? VARIABLES
+    (?: GAP+ WHERE \b (?P<where> .+ )
+      | (?: GAP+ LIKE GAP* (?P<like> '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" ) )? GAP* (?: ; GAP* )?
+    ) \Z""".replace(b"GAP", _GAP),
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
@@ -38,14 +41,14 @@ class Rewriter:
         shown = {**face.variables, **{name: f"IF({value}, 'ON', 'OFF')" for name, value in face.switches.items()}}
         self._shown = {name.encode(): value.encode() for name, value in shown.items()}
         self._asks = _any(rb"@@ (?: \w+ \s* \. \s* )? `?", self._variables, rb"\b")
-        self._asks_otherwise = _any(rb"\b", [b"show", *self._functions, *(table for _, table in self._tables)], rb"\b")
+        self._asks_otherwise = _any(rb"\b", [*self._functions, *(table for _, table in self._tables)], rb"\b")
 
     def __call__(self, sql: bytes) -> bytes:
         """Return the statement as a stock server understands it."""
-        if not (self._asks.search(sql) or self._asks_otherwise.search(sql)):
-            return sql
         if (show := _SHOW_VARIABLES.match(sql)) is not None:
             return self._show_variables(sql, show)
+        if not (self._asks.search(sql) or self._asks_otherwise.search(sql)):
+            return sql
         statement = tokens(sql)
         words = self._replaced(statement)
         for item in select_items(statement):
@@ -74,12 +77,12 @@ class Rewriter:
             words[first], words[third] = self._tables[table]
 
     def _show_variables(self, sql: bytes, show: re.Match[bytes]) -> bytes:
-        like, where = show["like"], show["where"]
+        like, where = show["like"], show["where"] and _without_end(show["where"])
         if like is not None and not any(_pattern(like).fullmatch(name) for name in self._shown):
             return sql
         scope = b"global" if (show["scope"] or b"").lower() == b"global" else b"session"
         ours = b" UNION ALL ".join(b"SELECT '%s', %s" % row for row in self._shown.items())
-        condition = b" WHERE Variable_name LIKE " + like if like else b" WHERE (" + where + b"\n)" if where else b""
+        condition = b" WHERE Variable_name LIKE " + like if like else b" WHERE (" + where + b")" if where else b""
         return (
             b"SELECT Variable_name, Value FROM (SELECT VARIABLE_NAME AS Variable_name, VARIABLE_VALUE AS Value"
             b" FROM performance_schema."
@@ -95,8 +98,16 @@ class Rewriter:
 
 
 def _any(before: bytes, names: Iterable[bytes], after: bytes) -> re.Pattern[bytes]:
-    one = b"|".join(re.escape(name) for name in names)
+    one = b"|".join(re.escape(name) for name in names) or b"(?!)"
     return re.compile(before + b"(?:" + one + b")" + after, re.IGNORECASE | re.VERBOSE)
+
+
+def _without_end(sql: bytes) -> bytes:
+    """Return a piece of SQL without the semicolon, space and comments at its end."""
+    pieces = tokens(sql)
+    while pieces and (pieces[-1].kind == "space" or pieces[-1].text == b";"):
+        pieces.pop()
+    return b"".join(piece.text for piece in pieces).strip()
 
 
 def _keep_name(statement: Sequence[Token], words: list[bytes], item: range) -> None:
