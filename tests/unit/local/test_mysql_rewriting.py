@@ -75,6 +75,15 @@ RDS = Rewriter(MysqlFace.rds(report_host="10.0.0.1"))
         ("SET @a = @@aurora_server_id", "SET @a = 'one'"),
         ("INSERT INTO t VALUES (@@port, ?)", "INSERT INTO t VALUES (3306, ?)"),
         ("INSERT INTO t SELECT @@port", "INSERT INTO t SELECT 3306 AS `@@port`"),
+        (
+            "INSERT INTO t SELECT @@port ON DUPLICATE KEY UPDATE id = @@port",
+            "INSERT INTO t SELECT 3306 AS `@@port` ON DUPLICATE KEY UPDATE id = 3306",
+        ),
+        ("CREATE TABLE view AS SELECT @@port", "CREATE TABLE view AS SELECT 3306 AS `@@port`"),
+        (
+            "CREATE TEMPORARY TABLE t (function INT DEFAULT (@@port))",
+            "CREATE TEMPORARY TABLE t (function INT DEFAULT (3306))",
+        ),
     ],
 )
 def test_a_name_becomes_what_it_stands_for_and_columns_keep_their_names(asked: str, sent: str) -> None:
@@ -95,6 +104,13 @@ def test_a_name_becomes_what_it_stands_for_and_columns_keep_their_names(asked: s
         "SELECT ')', (((, @@y",
         "SELECT 'never closed @@port",
         "SELECT /* never closed @@port",
+        "/* a */ CREATE VIEW v AS SELECT @@port",
+        "CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`a`@`%` SQL SECURITY INVOKER VIEW v AS SELECT @@port",
+        "ALTER DEFINER = CURRENT_USER VIEW `table` AS SELECT 1 FROM information_schema.replica_host_status",
+        "CREATE PROCEDURE p() BEGIN CREATE TABLE t AS SELECT @@port; END",
+        "CREATE FUNCTION IF NOT EXISTS f() RETURNS TEXT RETURN aurora_version()",
+        "CREATE TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a = @@port",
+        "alter event e do set @a = @@port",
         "SHOW TABLES",
         "SHOW VARIABLES LIKE 'sql_mode'",
         "SHOW VARIABLES LIKE 'aurora\\_versio'",

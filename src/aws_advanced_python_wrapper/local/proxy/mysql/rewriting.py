@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.proxy.mysql.sql import Token, has_alias, select_items, tokens
+from aws_advanced_python_wrapper.local.proxy.mysql.sql import (
+    Token,
+    defines_program,
+    has_alias,
+    select_items,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +34,8 @@ class Rewriter:
     """Puts what a face says in the place of the names that ask for it; everything else stays as it is.
 
     Names in strings and comments are none. Where an expression is selected under its own text, it keeps that
-    as the name of its column.
+    as the name of its column. Procedures, functions, triggers, events and views cannot ask: what is put in would be
+    stored with them, and go to the other instances.
     """
 
     def __init__(self, face: MysqlFace) -> None:
@@ -50,6 +57,8 @@ class Rewriter:
         if not (self._asks.search(sql) or self._asks_otherwise.search(sql)):
             return sql
         statement = tokens(sql)
+        if defines_program(statement):
+            return sql
         words = self._replaced(statement)
         for item in select_items(statement):
             _keep_name(statement, words, item)

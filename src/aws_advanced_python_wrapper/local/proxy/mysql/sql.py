@@ -24,12 +24,14 @@ _MODIFIERS = frozenset(
     b"all distinct distinctrow high_priority straight_join sql_small_result sql_big_result sql_buffer_result"
     b" sql_no_cache sql_calc_found_rows".split()
 )
-_AFTER = frozenset(b"from into where group having window order limit union intersect except for lock ;".split())
+_AFTER = frozenset(b"from into where group having window order limit union intersect except for lock on ;".split())
 _OPERATORS = frozenset(
     b"and or xor not like is in between regexp rlike div mod binary collate escape case when then else sounds"
     b" interval select".split()
 )
 _NO_ALIASES = frozenset(b"end null true false unknown".split())
+_PROGRAMS = frozenset(b"procedure function trigger event view".split())
+_OTHER_OBJECTS = frozenset(b"table index database schema user role server tablespace".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ def select_items(statement: Sequence[Token]) -> Iterator[range]:
             begun.pop()
     if (start := begun[-1]) is not None:
         yield _trimmed(statement, start, len(statement))
+
+
+def defines_program(statement: Sequence[Token]) -> bool:
+    """Whether a statement stores SQL, to be run later and at other instances too."""
+    words = [token.word for token in statement if token.kind == "name"]
+    if words[:1] not in ([b"create"], [b"alter"]):
+        return False
+    return next((word for word in words if word in _PROGRAMS | _OTHER_OBJECTS), b"") in _PROGRAMS
 
 
 def has_alias(item: Sequence[Token]) -> bool:
