@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -263,7 +262,5 @@ class AwsWrapperCursor(CursorFacade):
 
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
-        lost, stale = self._raw, StaleCursor(self._session.adapter, reason)
-        self._end(stale, stale.refuse)
-        with suppress(*self._session.adapter.failures):
-            lost.close()  # touches no network: the connection is closed
+        stale = StaleCursor(self._session.adapter, reason)
+        self._end(stale, stale.refuse, lambda lost: lost.close())

@@ -293,6 +293,19 @@ def test_closing_does_not_wait_for_a_silent_server(cluster: LocalCluster, open_p
     assert connection.closed
 
 
+@pytest.mark.drivers("mysql-c", "mysql-pure", "mysql-aio")
+def test_closing_does_not_wait_for_a_silent_server_to_close_prepared_statements(
+    cluster: LocalCluster, open_pooled: Open
+) -> None:
+    connection = open_pooled(cluster, cluster.writer.host, plugins="none", auxiliary_query_timeout_sec=0.5)
+    cursor = connection.cursor(prepared=True)
+    cursor.execute("SELECT %s + 1", (41,))
+    assert cursor.fetchall() == [(42,)]
+    cluster.writer.proxy.blackhole()
+    Background(connection.close).result()
+    assert connection.closed
+
+
 def open_blocking(cluster: LocalCluster, driver: Driver) -> AwsWrapperConnection:
     conninfo = cluster.conninfo(cluster.writer.host)
     return AwsWrapperConnection.connect(driver.connect, conninfo, plugins="none", **driver.arguments)

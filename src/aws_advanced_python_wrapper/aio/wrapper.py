@@ -7,7 +7,6 @@ written through.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,7 @@ from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFac
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.scopes import AsyncBlock, ModeScope, TransactionScope
 from aws_advanced_python_wrapper.core.watched import On
-from aws_advanced_python_wrapper.core.watched_async import (
-    AsyncFacade,
-    StaleAsyncCursor,
-    finish,
-    watched_rows,
-)
+from aws_advanced_python_wrapper.core.watched_async import AsyncFacade, StaleAsyncCursor, finish, watched_rows
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import result_of
 from aws_advanced_python_wrapper.errors import FailoverError
@@ -288,10 +282,8 @@ class AsyncAwsWrapperCursor(AsyncFacade, CursorFacade):
 
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
-        lost, stale = self._raw, StaleAsyncCursor(self._session.adapter, reason)
-        self._end(stale, stale.refuse_when_awaited)
-        with suppress(*self._session.adapter.failures):
-            finish(lost.close())  # touches no network: the connection is closed
+        stale = StaleAsyncCursor(self._session.adapter, reason)
+        self._end(stale, stale.refuse_when_awaited, lambda lost: finish(lost.close()))
 
 
 class AwaitedCursor(AsyncAwsWrapperCursor):

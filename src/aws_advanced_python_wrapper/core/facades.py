@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -157,11 +158,18 @@ class CursorFacade(Facade):
     def become_stale(self, reason: str) -> None:
         """Answer every further call with an error; called when the connection has been replaced and closed."""
 
-    def _end(self, stale: Any, refuse: Callable[..., Any]) -> None:
-        bind = object.__setattr__
+    def _end(self, stale: Any, refuse: Callable[..., Any], close: Callable[[RawCursor], object]) -> None:
+        """Have another object stand for the driver's cursor, which is closed unless it may be in use.
+
+        That touches no network: its connection, or what it had open at the server, has been closed.
+        """
+        lost, bind = self._raw, object.__setattr__
         bind(self, "_raw", stale)
         for name in _ROWS:
             bind(self, name, refuse)
+        if not self._session.running:
+            with suppress(*self._session.adapter.failures):
+                close(lost)
 
     @property
     def target_cursor(self) -> RawCursor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -21,6 +22,7 @@ from aws_advanced_python_wrapper.core.session_calls import SessionCalls
 from aws_advanced_python_wrapper.core.session_connections import SessionConnections
 from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
+from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 
@@ -143,17 +145,19 @@ class Session(SessionCalls, SessionConnections):
         if in_transaction:
             with suppress(*self.adapter.failures):  # a lost connection is rolled back by its server
                 await self.io.call(self.raw.rollback)
-        await self._close_cursors_at_server()
+        await self._close_cursors_at_server(self.raw)
         old = self._replace(opened)
         self._end_cursors(reason)
         return old
 
-    async def _close_cursors_at_server(self) -> None:
-        """Close what would stay open there while the connection is aside: cursors WITH HOLD."""
-        for cursor in self.cursors:
-            if not self.adapter.rows_are_local(cursor.target_cursor):
-                with self.noted(), suppress(*self.adapter.failures):
-                    await self.io.call(cursor.target_cursor.close)
+    async def _close_cursors_at_server(self, raw: RawConnection) -> None:
+        """Close what would stay open there: cursors WITH HOLD, prepared statements. A silent host is given up."""
+        remote = [at for cursor in self.cursors if not self.adapter.rows_are_local(at := cursor.target_cursor)]
+        seconds = self.settings[AUXILIARY_QUERY_TIMEOUT_SEC] if remote else math.inf
+        with self.noted(), self.io.alarm(seconds, lambda: self.adapter.abort(raw)):
+            for cursor in remote:
+                with suppress(*self.adapter.failures):
+                    await self.io.call(cursor.close)
 
     def put_aside(self, opened: Opened) -> None:
         """Keep a connection that the session has left open for later; it ends with a failover and with the session."""
@@ -266,13 +270,18 @@ class Session(SessionCalls, SessionConnections):
             self.adapter.is_open_at_server(cursor.target_cursor) for cursor in self.cursors
         )
         try:
-            if not unfinished:  # a cursor that is open at the server cannot end before its connection
+            # A cursor that is open at the server, or that another thread is using, cannot end before its connection.
+            if not (unfinished or self.running):
+                await self._close_cursors_at_server(opened.raw)
                 self._end_cursors(reason)
             # Nobody begins a call any more; another thread that has begun one is still using the connection.
             if unfinished or self.running:
                 await self.discard(opened)
             else:
                 await self.leave(opened)
+        except BaseException:
+            await self.discard(opened)
+            raise
         finally:
             self._end_cursors(reason)
 
