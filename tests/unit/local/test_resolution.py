@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import mysql.connector
 import psycopg
 import pytest
+import trustme
 
 from aws_advanced_python_wrapper.local.names import namespace, resolution
 from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile, probe_name
@@ -123,6 +125,41 @@ def test_the_hook_reaches_the_c_extension_of_mysql_connector(hosts: HostsFile, f
     finally:
         entered.leave()
     assert unconnected.server_host == NAME
+
+
+def test_the_hook_reaches_uvloop(hosts: HostsFile) -> None:
+    """It resolves in C, also for the connections that it makes, whose certificates are checked by name."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed: it has no wheel for every Python")
+    before = uvloop.Loop.getaddrinfo, uvloop.Loop.create_connection
+    authority = trustme.CA()
+    server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.issue_cert(NAME).configure_cert(server_side)
+    authority.configure_trust(client_side)
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        writer.close()
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        ((*_, name, target),) = await loop.getaddrinfo(NAME, 5432, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
+        assert (name, target) == (NAME, (ADDRESS, 5432))
+        for listening, connecting in ((None, None), (server_side, client_side)):
+            server = await asyncio.start_server(greet, ADDRESS, 0, ssl=listening)
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection(NAME, port, ssl=connecting)
+            assert await reader.read() == b"hello"
+            writer.close()
+            server.close()
+
+    entered = resolution.enter(hosts.path, "hook")
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(use())
+    finally:
+        entered.leave()
+        loop.close()
+    assert (uvloop.Loop.getaddrinfo, uvloop.Loop.create_connection) == before
 
 
 def test_entering_twice_needs_leaving_twice_and_files_add_up(hosts: HostsFile, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """A resolver hook: chosen names resolve in this process without the help of the operating system.
 
-It reaches what resolves through Python's `socket` module (plain sockets, asyncio), and two libraries that resolve by
-themselves: psycopg's libpq, which is given the address along with the name, and the C extension of MySQL
-Connector/Python, which is given the address in place of the name. Standard library only, as programs that do not have
+It reaches what resolves through Python's `socket` module (plain sockets, asyncio), and three libraries that resolve by
+themselves: psycopg's libpq, which is given the address along with the name, and uvloop and the C extension of MySQL
+Connector/Python, which are given the address in place of the name. Standard library only, as programs that do not have
 this package load it too.
 """
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _GENERATORS = "psycopg.generators"
 _C_EXTENSION = "mysql.connector.connection_cext"
+_UVLOOP = "uvloop"
 
 
 class ResolverHook:
@@ -47,6 +48,7 @@ class ResolverHook:
         self._replace(socket, "gethostbyname_ex", self._by_address_keeping_the_name)
         self._once_imported(_GENERATORS, self._hook_psycopg)
         self._once_imported(_C_EXTENSION, self._hook_c_extension)
+        self._once_imported(_UVLOOP, self._hook_uvloop)
 
     def remove(self) -> None:
         """Stop answering and put the original functions back."""
@@ -81,6 +83,11 @@ class ResolverHook:
         if connection_class is not None:
             self._replace(connection_class, "_open_connection", self._at_address)
 
+    def _hook_uvloop(self) -> None:
+        loop_class = sys.modules[_UVLOOP].Loop
+        self._replace(loop_class, "getaddrinfo", self._by_address_in_loop)
+        self._replace(loop_class, "create_connection", self._connecting_to_address)
+
     def _replace(self, module: ModuleType | type, name: str, make: Callable[[Function], Function]) -> None:
         original = getattr(module, name)
         ours = make(original)
@@ -97,11 +104,33 @@ class ResolverHook:
         def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
             if (address := self._address(host)) is None:
                 return original(host, *args, **kwargs)
-            (*first, _, target), *others = original(address, *args, **kwargs)
-            asked = _flags(*args, **kwargs) & socket.AI_CANONNAME
-            return [(*first, self._canonical_name(_normal(host)) if asked else "", target), *others]
+            return self._with_canonical_name(original(address, *args, **kwargs), host, _flags(*args, **kwargs))
 
         return resolve
+
+    def _by_address_in_loop(self, original: Function) -> Function:
+        async def resolve(loop: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
+            if (address := self._address(host)) is None:
+                return await original(loop, host, *args, **kwargs)
+            found = await original(loop, address, *args, **kwargs)
+            return self._with_canonical_name(found, host, _flags(*args, **kwargs))
+
+        return resolve
+
+    def _with_canonical_name(self, found: Any, host: Any, flags: int) -> list[Any]:
+        (*first, _, target), *others = found
+        asked = flags & socket.AI_CANONNAME
+        return [(*first, self._canonical_name(_normal(host)) if asked else "", target), *others]
+
+    def _connecting_to_address(self, original: Function) -> Function:
+        async def connect(loop: Any, protocol: Any, host: Any = None, *args: Any, **kwargs: Any) -> Any:
+            if (address := self._address(host)) is None:
+                return await original(loop, protocol, host, *args, **kwargs)
+            if kwargs.get("ssl") and kwargs.get("server_hostname") is None:
+                kwargs["server_hostname"] = host  # whom the certificate is to name
+            return await original(loop, protocol, address, *args, **kwargs)
+
+        return connect
 
     def _by_address(self, original: Function) -> Function:
         def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
