@@ -91,7 +91,7 @@ def test_each_logger_is_told_of() -> None:
 def test_the_methods_of_the_local_cluster_exist() -> None:
     paragraph = section("local-cluster.md", "From Python").partition("\nMore: ")[2]
     of_cluster, of_proxy = paragraph.partition("`proxy`: ")[::2]
-    names = re.findall(r"`(\w+)`", of_cluster), re.findall(r"`(\w+)`", of_proxy.partition(". ")[0])
+    names = re.findall(r"`(\w+)`", of_cluster), re.findall(r"`(\w+)`", re.split(r"\.\s", of_proxy)[0])
     assert all(names)
     assert [name for name in names[0] if not hasattr(LocalCluster, name)] == []
     assert [name for name in names[1] if not hasattr(ProxyControls, name)] == []

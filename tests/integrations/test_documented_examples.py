@@ -113,7 +113,8 @@ def test_the_retry_does_the_work_once(orders: LocalCluster, autocommit: bool) ->
 
 def test_sqlalchemy_reads_mysql_on_a_reader(mysql_orders: LocalCluster) -> None:
     names: dict[str, Any] = {}
-    exec(runnable(the_example('@event.listens_for(engine, "engine_connect")'), mysql_orders), names)  # noqa: S102 - our own page
+    example = the_example('@event.listens_for(engine, "engine_connect")')
+    exec(runnable(example, mysql_orders), names)  # noqa: S102 - our own page
     for _ in range(2):  # whichever side the pool's connection was left on
         for engine, on_a_reader in (names["engine"], 0), (names["reading_engine"], 1):
             with engine.connect() as connection:
