@@ -69,13 +69,16 @@ def test_they_are_closed_there_before_the_next_program_has_the_connection(
     flavour: Flavour, cluster: FakeCluster
 ) -> None:
     async def scenario() -> None:
+        raws = []
         for _ in range(2):
             session, cursor = await with_cursor(flavour, cluster, cluster[1].name)
-            raw, remote = session.raw, cursor.target_cursor
+            raws.append(session.raw)
+            remote = cursor.target_cursor
             await session.end()
             assert remote.closed
             assert cursor.target_cursor is not remote
-        assert (raw.closed, raw.statements) == (False, ["DEALLOCATE", "DEALLOCATE"])
+        assert raws[0] is raws[1]
+        assert (raws[0].closed, raws[0].statements) == (False, ["DEALLOCATE", "DEALLOCATE"])
 
     flavour.run(scenario())
 
@@ -132,7 +135,7 @@ def test_who_is_interrupted_there_leaves_no_connection_behind(
     async def scenario() -> None:
         session, _cursor = await with_cursor(flavour, cluster, cluster[1].name)
         raw = session.raw
-        network.faults["DEALLOCATE"] = Interrupted()  # type: ignore[assignment]
+        network.faults["DEALLOCATE"] = Interrupted()
         with pytest.raises(Interrupted):
             await session.end()
         assert raw.closed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.pools import PooledConnectionProvider
-from aws_advanced_python_wrapper.core.watched_async import finish
+from aws_advanced_python_wrapper.driver.awaitables import finish
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from aws_advanced_python_wrapper.core.facades import ConnectionFacade, CursorFac
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.scopes import AsyncBlock, ModeScope, TransactionScope
 from aws_advanced_python_wrapper.core.watched import On
-from aws_advanced_python_wrapper.core.watched_async import AsyncFacade, StaleAsyncCursor, finish, watched_rows
+from aws_advanced_python_wrapper.core.watched_async import AsyncFacade, StaleAsyncCursor, watched_rows
+from aws_advanced_python_wrapper.driver.awaitables import finish, result_of
 from aws_advanced_python_wrapper.driver.catalogue import default_connect
-from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import result_of
 from aws_advanced_python_wrapper.errors import FailoverError
 
 if TYPE_CHECKING:

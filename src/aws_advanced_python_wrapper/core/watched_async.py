@@ -5,7 +5,6 @@ The twin of `core.watched` and `core.answers`, with `async` where psycopg has it
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -127,11 +126,3 @@ class StaleAsyncCursor(StaleCursor):
 
     def __aiter__(self) -> NoReturn:
         self.refuse()
-
-
-def finish(coroutine: Coroutine[Any, Any, Any] | None) -> None:
-    """Drive a coroutine as far as it goes without waiting; None, of a driver's function that is none, is the end."""
-    if coroutine is None:
-        return
-    with contextlib.closing(coroutine), contextlib.suppress(StopIteration):
-        coroutine.send(None)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import aiomysql
 from pymysql.connections import MysqlPacket
 
-from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, result_of
+from aws_advanced_python_wrapper.driver.awaitables import result_of
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over
 from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingAiomysql
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
 from aws_advanced_python_wrapper.driver.preceding import preceded

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable
 
 
 def socket_number(writer: asyncio.StreamWriter | None) -> int:
@@ -20,12 +19,3 @@ def socket_number(writer: asyncio.StreamWriter | None) -> int:
 def is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Tell whether the loop has seen the stream's end."""
     return writer.transport.is_closing() or reader.at_eof() or reader.exception() is not None
-
-
-def result_of(awaitable: Awaitable[Any]) -> Any:
-    """Return what an awaitable gives that has nothing to wait for."""
-    try:
-        awaitable.__await__().send(None)
-    except StopIteration as finished:
-        return finished.value
-    raise RuntimeError("the driver waits where nothing is to wait for")

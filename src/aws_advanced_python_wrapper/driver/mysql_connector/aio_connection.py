@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mysql.connector import aio, errors
 
-from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, result_of, socket_number
+from aws_advanced_python_wrapper.driver.awaitables import result_of
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, socket_number
 from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
 from aws_advanced_python_wrapper.driver.preceding import preceded
