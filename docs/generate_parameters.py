@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ ABOUT = {
     "host_monitoring": [("Host monitoring", "host-monitoring.md")],
 }
 
-HEAD = f"""\
+HEAD = """\
 # Parameters
 
 <!-- Written by docs/generate_parameters.py from src/aws_advanced_python_wrapper/parameters: change it there. -->
@@ -40,11 +41,12 @@ given (but for psycopg's `prepare_threshold`, where it is a value). A name that 
 is refused by an `AwsWrapperError` before anything is connected.
 
 True and false may be written as Python has them, or as `true`, `yes`, `on`, `1`, and their opposites.
-
-{", ".join(f"`{purpose}`" for purpose in PURPOSES)}: before the name of a parameter, such a word gives it to the
-background connections of that kind only, as in `topology-monitoring-connect_timeout`. They take your database driver's
-parameters and of this driver's {", ".join(f"`{name}`" for name in sorted(OF_BACKGROUND))}.
 """
+
+BACKGROUND = f"""\
+{", ".join(f"`{purpose}`" for purpose in PURPOSES)}: before the name of a parameter, such a word gives it to the \
+background connections of that kind only, as in `topology-monitoring-connect_timeout`. They take your database \
+driver's parameters and of this driver's {", ".join(f"`{name}`" for name in sorted(OF_BACKGROUND))}."""
 
 TABLE = """\
 | parameter | value | default | meaning |
@@ -54,7 +56,12 @@ TABLE = """\
 
 def page() -> str:
     """Return the text of the whole page."""
-    return "\n".join([HEAD, *map(section, AREAS)])
+    return "\n".join([HEAD, paragraph(BACKGROUND), *map(section, AREAS)])
+
+
+def paragraph(text: str) -> str:
+    """Return a paragraph in lines as long as those of the other pages."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def section(area: ModuleType) -> str:
@@ -63,7 +70,7 @@ def section(area: ModuleType) -> str:
     about = ", ".join(f"[{title}]({link})" for title, link in ABOUT.get(name, []))
     intro = " ".join([str(area.__doc__), *([f"See {about}."] if about else [])])
     rows = [row(value) for value in vars(area).values() if isinstance(value, Parameter)]
-    return f"## {name.replace('_', ' ').capitalize()}\n\n{intro}\n\n{TABLE}{''.join(rows)}"
+    return f"## {name.replace('_', ' ').capitalize()}\n\n{paragraph(intro)}\n{TABLE}{''.join(rows)}"
 
 
 def row(parameter: Parameter[Any]) -> str:
