@@ -6,7 +6,6 @@ from typing import Any
 
 from pymysql.charset import charset_by_name
 
-from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes
 from aws_advanced_python_wrapper.driver.mysql.session import MysqlSession
 
 _RESET_CONNECTION = 0x1F  # COM_RESET_CONNECTION, of which aiomysql knows nothing
@@ -29,17 +28,17 @@ class AiomysqlSession(MysqlSession):
     async def begin_anew(self, io: Any, connection: Any, charset: str) -> None:
         """Do after the server's reset what the driver does when it connects."""
         del io
-        await connection._execute_command(_RESET_CONNECTION, "")  # noqa: SLF001 - there is no other way
-        await connection._read_ok_packet()  # noqa: SLF001
-        connection.session_notes = SessionNotes(connection.session_notes.database)
-        await _set_names(connection, charset)
-        if connection.sql_mode is not None:
-            await connection.query(f"SET sql_mode={connection.sql_mode}")
-        if connection.init_command is not None:
-            await connection.query(connection.init_command)
-            await connection.commit()
-        if connection.autocommit_mode is not None:
-            await connection.autocommit(connection.autocommit_mode)
+        with connection.beginning_anew(connection.session_notes.database):
+            await connection._execute_command(_RESET_CONNECTION, "")  # noqa: SLF001 - there is no other way
+            await connection._read_ok_packet()  # noqa: SLF001
+            await _set_names(connection, charset)
+            if connection.sql_mode is not None:
+                await connection.query(f"SET sql_mode={connection.sql_mode}")
+            if connection.init_command is not None:
+                await connection.query(connection.init_command)
+                await connection.commit()
+            if connection.autocommit_mode is not None:
+                await connection.autocommit(connection.autocommit_mode)
 
 
 async def _set_names(connection: Any, charset: str) -> None:

@@ -6,6 +6,7 @@ Each class goes before the driver's own class of connections.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 _NOTES = "notes_what_it_sends"
+
+FLAGS = "server_status"
+"""The attribute for the server's status flags, where the driver has none of its own."""
 
 
 class Remembering:
@@ -27,6 +31,20 @@ class Remembering:
         self.session_notes = SessionNotes(self.first_database)
         for statement in self._first_statements():
             self._note(statement)
+
+    @contextmanager
+    def beginning_anew(self, database: str | None) -> Iterator[None]:
+        """Note what the block sets on a session that begins anew, in that database.
+
+        If that fails, the last session is still what the program knows, and what a failover has to go on with.
+        """
+        before = {name: value for name, value in vars(self).items() if name in ("session_notes", FLAGS)}
+        self.session_notes = SessionNotes(database)
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            raise
 
     @property
     @abstractmethod
@@ -132,14 +150,15 @@ class RememberingConnection(_OfConnector):
         self._note_database(database)
         return result
 
-    def _open_connection(self) -> Any:
-        self.session_notes = SessionNotes(self.first_database)
-        return super()._open_connection()  # type: ignore[misc]
+    def connect(self, **options: Any) -> None:
+        """Open the connection, or open it again."""
+        with self.beginning_anew(self.first_database):
+            super().connect(**options)  # type: ignore[misc]
 
     def _post_connection(self) -> None:
         # The server has begun the session anew, in the same database; now the driver sets what it remembers itself.
-        self.session_notes = SessionNotes(self.session_notes.database)
-        super()._post_connection()  # type: ignore[misc]
+        with self.beginning_anew(self.session_notes.database):
+            super()._post_connection()  # type: ignore[misc]
 
 
 def _noting(sends: Callable[..., Any]) -> Callable[..., Any]:
@@ -189,12 +208,12 @@ class AsyncRememberingConnection(_OfConnector):
 
     async def connect(self) -> None:
         """Open the connection again."""
-        self.session_notes = SessionNotes(self.first_database)
-        await super().connect()  # type: ignore[misc]
+        with self.beginning_anew(self.first_database):
+            await super().connect()  # type: ignore[misc]
 
     async def _post_connection(self) -> None:
-        self.session_notes = SessionNotes(self.session_notes.database)
-        await super()._post_connection()  # type: ignore[misc]
+        with self.beginning_anew(self.session_notes.database):
+            await super()._post_connection()  # type: ignore[misc]
 
 
 class RememberingAiomysql(Remembering):
@@ -231,5 +250,5 @@ class RememberingAiomysql(Remembering):
         await self.query(isolation_statement(level))
 
     async def _connect(self) -> None:
-        self.session_notes = SessionNotes(self.first_database)
-        await super()._connect()  # type: ignore[misc]
+        with self.beginning_anew(self.first_database):
+            await super()._connect()  # type: ignore[misc]

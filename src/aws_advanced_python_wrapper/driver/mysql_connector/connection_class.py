@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 from mysql.connector.version import VERSION
 
-from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingConnection
+from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS, RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
 from aws_advanced_python_wrapper.driver.mysql_connector.extension import Ended, Freed, Sharing
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # From this version on, the C extension lets other threads run in all its calls.
 _SHARES = VERSION[:2] >= (9, 4)
 
-_OPENED, _FLAGS, _CONNECTION = "_when_opened", "_server_flags", "_connection_itself"
+_OPENED, _CONNECTION = "_when_opened", "_connection_itself"
 
 
 def follow(connection: Any, opened: Callable[[Any], None]) -> None:
@@ -55,7 +55,7 @@ class Followed(RememberingConnection):
     unread_result: bool
 
     def _open_connection(self) -> None:
-        super()._open_connection()
+        super()._open_connection()  # type: ignore[misc]
         if (opened := vars(self).get(_OPENED)) is not None:
             opened(self)
 
@@ -91,7 +91,7 @@ def moved(connection: Any) -> tuple[Any, bool]:
     connection._noted_socket = (None, None)  # noqa: SLF001 - ours
     if hasattr(connection, "_cmysql"):
         name, library_object = "_cmysql", connection._cmysql  # noqa: SLF001 - there is no other way
-        connection._cmysql = Ended(type(library_object)())  # noqa: SLF001
+        connection._cmysql = Ended(type(library_object)(), library_object.st_server_status())  # noqa: SLF001
         connection.keep_for_statements(library_object)
         del library_object
     else:
@@ -119,11 +119,11 @@ class Flagged:
     def _server_status(self) -> int:
         """The server's flags, as it told them last."""
         before = AUTOCOMMIT if self._autocommit else 0
-        return vars(self).get(_FLAGS, before) | self._in_transaction  # type: ignore[no-any-return]
+        return vars(self).get(FLAGS, before) | self._in_transaction  # type: ignore[no-any-return]
 
     def _handle_server_status(self, flags: int) -> None:
         super()._handle_server_status(flags)  # type: ignore[misc]
-        vars(self)[_FLAGS] = flags
+        vars(self)[FLAGS] = flags
 
 
 def _parts(drivers: type) -> tuple[type, ...]:

@@ -12,6 +12,7 @@ from mysql.connector.constants import RefreshOption
 from mysql.connector.errors import InterfaceError
 from mysql.connector.version import VERSION
 
+from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
 if TYPE_CHECKING:
@@ -31,14 +32,19 @@ _STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
 class Ended:
     """Stands for the extension's object when that has ended: answers as one that was never connected.
 
-    Where the extension itself would end the program there is an error.
+    Where the extension itself would end the program there is an error. What the server said last of autocommit is kept.
     """
 
-    def __init__(self, never_connected: Any) -> None:
+    def __init__(self, never_connected: Any, flags: int) -> None:
         self._never_connected = never_connected
+        self._flags = flags & AUTOCOMMIT
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._never_connected, name)
+
+    def st_server_status(self) -> int:
+        """Return the flags."""
+        return self._flags
 
     def select_db(self, *_args: Any) -> None:
         """Raise the extension's error."""
@@ -85,6 +91,16 @@ class Freed:
         vars(self)[_STATEMENTS] = 0
         super()._open_connection()  # type: ignore[misc]
 
+    def connect(self, **options: Any) -> None:
+        """Open the connection, or open it again; what fails leaves behind what the last session's flags were."""
+        last = self._cmysql and self._cmysql.st_server_status()
+        try:
+            super().connect(**options)  # type: ignore[misc]
+        except BaseException:
+            if last is not None and not isinstance(self._cmysql, Ended) and not self._cmysql.connected():
+                self._cmysql = Ended(type(self._cmysql)(), last)
+            raise
+
     def close(self) -> None:
         """Say farewell and close. What may be in use is shut down, and freed by whoever uses it last.
 
@@ -104,7 +120,7 @@ class Freed:
         noted, self._noted_socket = self._noted_socket[1], _NOT_NOTED
         library_object, never_connected = self._cmysql, type(self._cmysql)()
         mine = sys.getrefcount(never_connected)
-        self._cmysql = Ended(never_connected)
+        self._cmysql = Ended(never_connected, library_object.st_server_status())
         self.keep_for_statements(library_object)
         if sys.getrefcount(library_object) > mine:
             _shut_down(noted)

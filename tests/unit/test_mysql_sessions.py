@@ -1,0 +1,130 @@
+"""What the adapters for MySQL note of sessions, when these end and when they do not come about again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.catalogue import adapter_for
+from support.mysql_sessions import MysqlSessions
+from support.playing_server import Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+WAYS = ["mysql-c", "mysql-pure", "mysql-aio", "aiomysql"]
+AUTOCOMMIT = 2
+
+
+class Way:
+    """One way to open connections, in whatever flavour."""
+
+    def __init__(self, name: str) -> None:
+        connector = pytest.importorskip("mysql.connector" if name != "aiomysql" else "aiomysql")
+        if name == "mysql-aio":
+            connector = pytest.importorskip("mysql.connector.aio")
+        if name == "mysql-c" and not connector.HAVE_CEXT:
+            pytest.skip("there is no C extension")
+        self.name, self.is_asyncio = name, name in ("mysql-aio", "aiomysql")
+        self.adapter: Any = adapter_for(connector.connect, asynchronous=self.is_asyncio)
+        self.io: Any = AsyncioIo() if self.is_asyncio else BlockingIo()
+
+    def play(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self.is_asyncio:
+            asyncio.run(scenario())
+        else:
+            run(scenario())
+
+    async def open(self, port: Any, **options: Any) -> Any:
+        arguments = {"host": "127.0.0.1", "port": port, "user": "app", "password": "secret", **options}
+        arguments["connection_timeout" if self.name == "mysql-aio" else "connect_timeout"] = 10
+        if self.name != "aiomysql":
+            arguments["ssl_disabled"] = True
+        if not self.is_asyncio:
+            arguments["use_pure"] = self.name == "mysql-pure"
+        return await self.adapter.open(self.io, arguments)
+
+    async def reconnect(self, raw: Any) -> None:
+        if self.name == "aiomysql":
+            raw.close()
+            await raw.ping()
+        else:
+            await self.io.call(raw.reconnect)
+
+    async def tell(self, raw: Any, *statements: str) -> None:
+        for statement in statements:
+            await self.io.call(raw.query if self.name == "aiomysql" else raw.cmd_query, statement)
+
+    async def leave(self, *raws: Any) -> None:
+        for raw in raws:
+            await self.adapter.leave(self.io, raw)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    return Way(request.param)
+
+
+@pytest.fixture
+def sessions() -> MysqlSessions:
+    return MysqlSessions()
+
+
+@pytest.fixture
+def server(sessions: MysqlSessions) -> Iterator[Server]:
+    with serving(sessions) as server:
+        yield server
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+@pytest.mark.parametrize("in_its_login", [True, False])
+def test_a_session_that_does_not_come_about_again_goes_over_as_it_was(
+    way: Way, sessions: MysqlSessions, server: Server, autocommit: bool, in_its_login: bool
+) -> None:
+    async def scenario() -> None:
+        own = {"init_command": "SET wait_timeout=100"}
+        raw = await way.open(server.port, autocommit=autocommit, **own)
+        new = await way.open(server.port, autocommit=autocommit, **own)
+        await way.tell(raw, "USE other", "SET SESSION TRANSACTION READ ONLY")
+        if in_its_login:
+            server.scripts[:] = [socket.socket.close]
+        else:
+            sessions.drops = "wait_timeout"
+        with pytest.raises(way.adapter.failures):
+            await way.reconnect(raw)
+        assert way.adapter.notes(raw).database == "other"
+        assert way.adapter.read_only(raw) is True
+        assert await way.adapter.autocommit(way.io, raw) is autocommit
+        sessions.statements.clear()
+        await way.adapter.copy_state(way.io, raw, new, Deadline.after(10))
+        assert sessions.statements == ["SET SESSION transaction_read_only = 1", "USE `other`"]
+        await way.leave(raw, new)
+
+    way.play(scenario)
+
+
+def test_a_session_that_comes_about_again_has_nothing_of_the_last_one(way: Way, server: Server) -> None:
+    async def scenario() -> None:
+        raw = await way.open(server.port)
+        await way.tell(raw, "USE other", "SET SESSION TRANSACTION READ ONLY")
+        await way.reconnect(raw)
+        assert (way.adapter.notes(raw).database, way.adapter.read_only(raw)) == (None, None)
+        await way.leave(raw)
+
+    way.play(scenario)
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_what_is_disconnected_is_committed_as_it_was(way: Way, server: Server, autocommit: bool) -> None:
+    async def scenario() -> None:
+        raw = await way.open(server.port, autocommit=autocommit)
+        await way.leave(raw)
+        assert await way.adapter.autocommit(way.io, raw) is autocommit
+
+    way.play(scenario)
