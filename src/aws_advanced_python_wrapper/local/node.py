@@ -115,7 +115,7 @@ class Node(ABC):
 
     @abstractmethod
     async def drain(self, timeout: float) -> None:
-        """Wait until the standby has stored all that a writer which is gone had sent it."""
+        """Wait until the standby has stored all that a writer which is gone had sent it, or for `timeout` seconds."""
 
     @abstractmethod
     async def follows(self, writer: Self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 import time
@@ -53,6 +55,21 @@ def test_failover_moves_the_writer_and_brings_the_old_one_back(
         with pytest.raises(driver.module.Error):
             value(connection, "SELECT 1")
     standing.close()
+
+
+@pytest.mark.drivers("mysql-c")
+def test_a_standby_that_does_not_answer_is_left_behind(cluster: LocalCluster, driver: Driver) -> None:
+    silent, other = cluster.readers
+    pid = int((cluster.directory / "nodes" / silent.name / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert cluster.failover(kind="crash", to=silent.name).new_writer == other.name
+    finally:
+        with suppress(ProcessLookupError):  # it is replaced meanwhile
+            os.kill(pid, signal.SIGCONT)
+    assert writes(driver, cluster, cluster.writer.host)
+    cluster.wait_settled()
+    assert [i.state for i in cluster.instances] == ["running"] * 3
 
 
 def test_a_hanging_writer_is_replaced_and_fenced(cluster: LocalCluster, driver: Driver) -> None:

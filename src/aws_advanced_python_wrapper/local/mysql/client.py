@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import aiomysql
-import pymysql
 
 from aws_advanced_python_wrapper.local.errors import NoAnswerError
 
@@ -30,18 +29,22 @@ class Client:
 
     async def rows(self, sql: str, timeout: float = _TIMEOUT) -> list[dict[str, Any]]:
         """Run a statement; raises `NoAnswerError` if that fails or takes longer than `timeout` seconds."""
-        async with self._turn:
-            try:
-                return await asyncio.wait_for(self._fetch(sql), timeout)
-            except BaseException as error:
-                self.drop()
-                if isinstance(error, (pymysql.Error, OSError, asyncio.TimeoutError)):
-                    raise NoAnswerError(f"{self._name}: {error!r}") from error
-                raise
+        try:
+            return await asyncio.wait_for(self._in_turn(sql), timeout)
+        except Exception as error:  # the driver stumbles in many ways over a connection that is lost
+            raise NoAnswerError(f"{self._name}: {error!r}") from error
 
     async def row(self, sql: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
         """Run a query and return its first row; nothing if there is none."""
         return next(iter(await self.rows(sql, timeout)), {})
+
+    async def _in_turn(self, sql: str) -> list[dict[str, Any]]:
+        async with self._turn:
+            try:
+                return await self._fetch(sql)
+            except BaseException:
+                self.drop()
+                raise
 
     async def _fetch(self, sql: str) -> list[dict[str, Any]]:
         if self._connection is None:

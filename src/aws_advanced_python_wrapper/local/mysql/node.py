@@ -120,10 +120,10 @@ class MysqlNode(Node):
         """See `Node`."""
         return await self._replication.position()
 
-    async def drain(self, timeout: float) -> None:  # noqa: ARG002  # it is over at once
+    async def drain(self, timeout: float) -> None:
         """See `Node`. What it has not received by now has not been confirmed by it either."""
         self._done = None
-        await self._replication.end_reception()
+        await self._replication.end_reception(timeout)
 
     async def follows(self, writer: Self) -> bool:
         """See `Node`."""

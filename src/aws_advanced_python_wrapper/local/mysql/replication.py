@@ -65,9 +65,9 @@ class Replication:
         password = literal(self._account.password)
         await self._client.rows(f"CLONE INSTANCE FROM {account}:{donor.port} IDENTIFIED BY {password}", timeout)
 
-    async def end_reception(self) -> None:
+    async def end_reception(self, timeout: float) -> None:
         """Receive nothing more, so that nothing is confirmed to a writer that is given up."""
-        await self._client.rows("STOP REPLICA IO_THREAD")
+        await self._client.rows("STOP REPLICA IO_THREAD", timeout)
 
     async def position(self) -> int:
         """Return how many transactions the server has received, those that only it has not counted."""

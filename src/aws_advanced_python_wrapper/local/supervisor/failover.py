@@ -35,10 +35,11 @@ async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | No
         await _restart_in_place(cluster, kind)
         _follow_up(cluster)
         return finished(cluster, old, kind, began)
-    await _take_down(cluster, old, standbys, kind)
-    new = target or await replication.most_advanced(standbys)
-    if target:
-        await replication.catch_up(target, await replication.most_advanced(standbys))
+    standbys = await _take_down(cluster, old, standbys, kind)
+    new = await replication.most_advanced(standbys)
+    if target in standbys:  # else it has stopped answering, and there is no way back
+        await replication.catch_up(target, new)
+        new = target
     await promote(cluster, new)
     new.open()
     result = finished(cluster, old, kind, began)
@@ -70,8 +71,10 @@ def wanted(cluster: ClusterController, to: str | None) -> Member | None:
     return target
 
 
-async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence[Member], kind: FailoverKind) -> None:
-    """End the old writer the way `kind` says; on return it does not write any more."""
+async def _take_down(
+    cluster: ClusterController, old: Member, standbys: Sequence[Member], kind: FailoverKind
+) -> list[Member]:
+    """End the old writer the way `kind` says; return the standbys that are known to have all that they will get."""
     old.state = "down"
     if kind == "hang":
         old.blackhole()
@@ -87,7 +90,7 @@ async def _take_down(cluster: ClusterController, old: Member, standbys: Sequence
         await old.node.stop()
     else:
         await old.node.kill()
-    await replication.drained(standbys)
+    return await replication.drained(standbys)
 
 
 def _restart(cluster: ClusterController, members: Sequence[Member]) -> None:

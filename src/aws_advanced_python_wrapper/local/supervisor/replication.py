@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError, NoAnswerError
 from aws_advanced_python_wrapper.local.node import Part
@@ -13,23 +13,44 @@ from aws_advanced_python_wrapper.local.supervisor.controller import ClusterContr
 from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Iterable, Sequence
 
     from aws_advanced_python_wrapper.local.supervisor.member import Member
 
+_T = TypeVar("_T")
 _TICK = 0.005
 STREAM_TIMEOUT = 3.0
 
 
 async def most_advanced(standbys: Sequence[Member]) -> Member:
     """Return the standby that has the most; the first in order when several have."""
-    positions = await asyncio.gather(*(member.node.position() for member in standbys))
-    return standbys[positions.index(max(positions))]
+    positions = await _answers(standbys, [member.node.position() for member in standbys])
+    return max(positions, key=positions.__getitem__)
 
 
-async def drained(standbys: Sequence[Member], timeout: float = 1.0) -> None:
-    """Wait until no standby receives any more: what the dead writer had sent is then on disk."""
-    await asyncio.gather(*(member.node.drain(timeout) for member in standbys))
+async def drained(standbys: Sequence[Member], timeout: float = 5.0) -> list[Member]:
+    """Wait until no standby receives any more: what the dead writer had sent is then on disk.
+
+    Return those of which this is known; the others are not fit to be promoted any more.
+    """
+    known = list(await _answers(standbys, [member.node.drain(timeout) for member in standbys]))
+    for member in standbys:
+        member.fit = member in known
+    return known
+
+
+async def _answers(standbys: Sequence[Member], questions: Sequence[Awaitable[_T]]) -> dict[Member, _T]:
+    """Return what the standbys answer, without those that do not; raises `NoAnswerError` if none does."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    for failure in failures:
+        if not isinstance(failure, NoAnswerError) or len(failures) == len(answers):
+            raise failure
+    return {
+        member: answer
+        for member, answer in zip(standbys, answers, strict=True)
+        if not isinstance(answer, BaseException)
+    }
 
 
 async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None:
