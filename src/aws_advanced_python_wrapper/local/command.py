@@ -16,7 +16,7 @@ except ModuleNotFoundError as missing:
 
 from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
-from aws_advanced_python_wrapper.local.environment import NAMES, environment, verified_tls
+from aws_advanced_python_wrapper.local.environment import NAMES, connection_string, environment, verified_tls
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.mysql.installation import have_server
 from aws_advanced_python_wrapper.local.names import resolution
@@ -270,7 +270,7 @@ def _show_endpoints(cluster: LocalCluster) -> None:
     _out.print(f"readers  {cluster.reader_endpoint}")
     for name in cluster.status().custom_endpoints:
         _out.print(f"custom   {cluster.settings.names().custom(name)}")
-    _out.print(f"connect  {cluster.conninfo()}", markup=False)
+    _out.print(f"connect  {connection_string(cluster)}", markup=False)
     _out.print(f"TLS      {verified_tls(cluster)}", markup=False)
     _out.print(f"run      aws-driver-local run --name {cluster.settings.name} -- CMD   (the names resolve in CMD)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.cluster import LocalCluster
@@ -18,7 +19,15 @@ def environment(cluster: LocalCluster) -> dict[str, str]:
     and database from the environment: `MYSQL_USER` and `MYSQL_DATABASE` are for the program.
     """
     engine = _mysql if cluster.settings.engine == "mysql" else _postgresql
-    return {**engine(cluster), "AWS_DRIVER_LOCAL_CONNINFO": cluster.conninfo()}
+    return {**engine(cluster), "AWS_DRIVER_LOCAL_CONNINFO": connection_string(cluster)}
+
+
+def connection_string(cluster: LocalCluster) -> str:
+    """Return how to connect in a form that others than this driver read too: libpq's, and for MySQL a URL."""
+    if cluster.settings.engine != "mysql":
+        return cluster.conninfo()
+    user, password, database = (quote(one, safe="") for one in (cluster.user, cluster.password, cluster.database))
+    return f"mysql://{user}:{password}@{cluster.writer_endpoint}:{cluster.port}/{database}"
 
 
 def verified_tls(cluster: LocalCluster) -> str:

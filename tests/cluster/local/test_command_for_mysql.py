@@ -29,6 +29,16 @@ cursor.execute("SELECT @@aurora_server_id")
 print("at", cursor.fetchone()[0])
 """
 
+WITH_A_URL = """
+import os, mysql.connector
+from urllib.parse import unquote, urlsplit
+from aws_advanced_python_wrapper import AwsWrapperConnection
+url = os.environ["AWS_DRIVER_LOCAL_CONNINFO"]
+assert unquote(urlsplit(url).password) == os.environ["MYSQL_PWD"]
+with AwsWrapperConnection.connect(mysql.connector.connect, url) as connection:
+    print("in", connection.database)
+"""
+
 
 def run(*arguments: str) -> str:
     command = [sys.executable, "-m", "aws_advanced_python_wrapper.local", *arguments]
@@ -61,6 +71,7 @@ def test_a_cluster_from_up_to_down(name: str) -> None:
     said = run("up", "--name", name, "--engine", "mysql", "--instances", "2")
     assert "ssl_verify_identity=true" in said
     assert "sslmode" not in said
+    assert "connect  mysql://admin:" in said
     assert f"{name}: MySQL" in run("status", "--name", name)
     assert f"at {name}-instance-1" in run("run", "--name", name, "--", sys.executable, "-c", CLIENT)
     assert f"{name}-instance-2 is the writer" in run("failover", "--name", name)
@@ -72,3 +83,8 @@ def test_run_brings_its_own_cluster(name: str) -> None:
     starting = ["run", "--name", name, "--engine", "mysql", "--instances", "1"]
     assert f"at {name}-instance-1" in run(*starting, "--", sys.executable, "-c", CLIENT)
     assert not list(places.base().glob(f"{name}-*"))
+
+
+def test_a_program_finds_a_url_in_its_environment(name: str) -> None:
+    starting = ["run", "--name", name, "--engine", "mysql", "--instances", "1", "--password", "a/b@c'd%41 e"]
+    assert "in app" in run(*starting, "--", sys.executable, "-c", WITH_A_URL)
