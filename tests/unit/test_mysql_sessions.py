@@ -72,6 +72,11 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.fixture
+def c_extension() -> Way:
+    return Way("mysql-c")
+
+
+@pytest.fixture
 def sessions() -> MysqlSessions:
     return MysqlSessions()
 
@@ -128,3 +133,35 @@ def test_what_is_disconnected_is_committed_as_it_was(way: Way, server: Server, a
         assert await way.adapter.autocommit(way.io, raw) is autocommit
 
     way.play(scenario)
+
+
+def test_what_is_noted_on_a_connection_is_no_attribute_of_the_programs(way: Way, server: Server) -> None:
+    async def scenario() -> None:
+        raw, new = await way.open(server.port), await way.open(server.port)
+        ours = vars(raw).keys() & way.adapter.own_attributes
+        for name in ours & vars(new).keys():
+            delattr(new, name)  # as on a connection that was opened by a function of the program's
+        raw.programs_own = 1
+        way.adapter.move_additions(raw, new)
+        assert vars(new).keys() & (way.adapter.own_attributes | {"programs_own"}) == {"programs_own"}
+        assert vars(raw).keys() >= ours
+        way.adapter.note_socket(new)
+        new.begin_notes()
+        await way.leave(raw, new)
+
+    way.play(scenario)
+
+
+def test_a_session_that_a_pool_has_back_keeps_what_is_noted_of_its_prepared_statements(
+    c_extension: Way, server: Server
+) -> None:
+    async def scenario() -> None:
+        raw = await c_extension.open(server.port)
+        vars(raw).pop("_open_statements", None)  # there is none until the first statement is prepared
+        snapshot = c_extension.adapter.snapshot(raw)
+        raw._open_statements = 1
+        await c_extension.adapter.restore(c_extension.io, raw, snapshot, Deadline.after(10))
+        assert raw._open_statements == 1
+        await c_extension.leave(raw)
+
+    c_extension.play(scenario)

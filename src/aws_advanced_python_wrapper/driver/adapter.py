@@ -146,6 +146,8 @@ class DriverAdapter(SessionStateAccess):
     """Whether the end of a block ``with connection:`` commits before it closes."""
     awaited_cursors: ClassVar[bool] = False
     """Whether the program awaits what `cursor` returns."""
+    own_attributes: ClassVar[frozenset[str]] = frozenset()
+    """What we note on a connection: the next one has its own."""
     plain_methods: ClassVar[bool] = False
     """Whether `close` and `get_autocommit` of an asyncio driver's connections are no coroutines."""
     closers: ClassVar[frozenset[str]] = frozenset()
@@ -356,7 +358,7 @@ class DriverAdapter(SessionStateAccess):
 
     def move_additions(self, old: RawConnection, new: RawConnection) -> None:
         """Move to a new connection the attributes that a pool, or the program, has added to the old object. No I/O."""
-        for name in vars(old).keys() - vars(new).keys():
+        for name in vars(old).keys() - vars(new).keys() - self.own_attributes:
             setattr(new, name, getattr(old, name))
             delattr(old, name)
 

@@ -20,6 +20,17 @@ _NOTES = "notes_what_it_sends"
 FLAGS = "server_status"
 """The attribute for the server's status flags, where the driver has none of its own."""
 
+STATEMENTS, KEPT = "_open_statements", "_kept_for_statements"
+"""The attributes for how many prepared statements the C extension has, and for what must live as long as they."""
+
+OWN_ATTRIBUTES = frozenset(
+    {
+        *("session_notes", "transaction_status", "when_opened", "_when_opened", "_lent_as", "_noted_socket"),
+        *(FLAGS, STATEMENTS, KEPT),
+    }
+)
+"""What is noted on connections that is neither the driver's nor the program's."""
+
 
 class Remembering:
     """What the connections of all the drivers note."""

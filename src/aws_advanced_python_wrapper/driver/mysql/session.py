@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes
+from aws_advanced_python_wrapper.driver.mysql.remembering import OWN_ATTRIBUTES
 from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 
@@ -45,6 +46,7 @@ class MysqlSession(SessionStateAccess):
     """
 
     carried = frozenset({"schema"})
+    own_attributes = OWN_ATTRIBUTES
     remembered: ClassVar[tuple[str, ...]]
     """Attributes of the driver's object that a user sets, and of which its server knows nothing."""
 
@@ -134,7 +136,7 @@ class MysqlSession(SessionStateAccess):
         connection = self.itself(raw)
         if snapshot.notes.database is None and connection.session_notes.database is not None:
             raise self.errors.ProgrammingError("a session that has a database cannot be without one again")
-        for name in vars(connection).keys() - snapshot.names:
+        for name in vars(connection).keys() - snapshot.names - self.own_attributes:
             delattr(connection, name)
         for name, value in snapshot.values.items():
             setattr(connection, name, _copied(value))

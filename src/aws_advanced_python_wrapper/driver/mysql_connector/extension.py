@@ -12,6 +12,7 @@ from mysql.connector.constants import RefreshOption
 from mysql.connector.errors import InterfaceError
 from mysql.connector.version import VERSION
 
+from aws_advanced_python_wrapper.driver.mysql.remembering import KEPT, STATEMENTS
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
@@ -26,7 +27,6 @@ _REFUSES_ANY_OTHER = VERSION[:2] >= (8, 3)
 _REFRESHED = (RefreshOption.GRANT | RefreshOption.LOG | RefreshOption.TABLES) | (
     RefreshOption.HOST | RefreshOption.STATUS | RefreshOption.REPLICA
 )
-_STATEMENTS, _KEPT = "_open_statements", "_kept_for_statements"
 
 
 class Ended:
@@ -85,10 +85,10 @@ class Freed:
         return result
 
     def _count_statements(self, more: int) -> None:
-        vars(self)[_STATEMENTS] = vars(self).get(_STATEMENTS, 0) + more
+        vars(self)[STATEMENTS] = max(0, vars(self).get(STATEMENTS, 0) + more)
 
     def _open_connection(self) -> None:
-        vars(self)[_STATEMENTS] = 0
+        vars(self)[STATEMENTS] = 0
         super()._open_connection()  # type: ignore[misc]
 
     def connect(self, **options: Any) -> None:
@@ -129,8 +129,8 @@ class Freed:
 
     def keep_for_statements(self, library_object: Any) -> None:
         """Keep an object that is given up for as long as this one, if it has prepared statements."""
-        if vars(self).get(_STATEMENTS):
-            vars(self)[_KEPT] = library_object
+        if vars(self).get(STATEMENTS):
+            vars(self)[KEPT] = library_object
 
 
 def _shut_down(noted: NotedSocket | None) -> None:
