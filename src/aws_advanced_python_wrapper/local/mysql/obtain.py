@@ -49,7 +49,7 @@ def obtain(tell: Callable[[str], None], folder: Path | None = None) -> Path:
             try:
                 _fetch(folder, tell)
             except LocalClusterError as error:
-                advice = "install MySQL 8.0 or newer so that mysqld is on the PATH, or give mysql_bin its path"
+                advice = "install MySQL 8.0.26 or newer so that mysqld is on the PATH, or give mysql_bin its path"
                 raise LocalClusterError(f"no MySQL server can be fetched: {error}; {advice}") from error
     return _root(folder)
 
