@@ -11,7 +11,7 @@ from aws_advanced_python_wrapper.local import conninfo, names_here
 from aws_advanced_python_wrapper.local.changes import Changes
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.instance import Instance, ProxyControls
-from aws_advanced_python_wrapper.local.launch import Control, Launched, wait_gone
+from aws_advanced_python_wrapper.local.launch import Control, Launched, require_the_extra, wait_gone
 from aws_advanced_python_wrapper.local.places import Place, running, stale
 from aws_advanced_python_wrapper.local.settings import Settings
 from aws_advanced_python_wrapper.local.values import Condition, Status
@@ -216,13 +216,14 @@ class LocalCluster(Changes):
     def connect_directly(self, instance: Instance | str) -> Any:
         """Connect as superuser to the server itself, past its proxy, in autocommit mode.
 
-        The connection is psycopg's, or MySQL Connector/Python's.
+        The connection is psycopg's, or PyMySQL's, which comes with aiomysql.
         """
+        require_the_extra(self.settings.engine)
         parameters = self._call("direct", instance=str(instance))
         if self.settings.engine == "mysql":
-            import mysql.connector  # noqa: PLC0415  # only those who call this need it
+            import pymysql  # noqa: PLC0415  # only those who call this need it
 
-            return mysql.connector.connect(**parameters, database=self.database, autocommit=True)
+            return pymysql.connect(**parameters, database=self.database, autocommit=True)
         import psycopg  # noqa: PLC0415
 
         return psycopg.connect(**{**parameters, "dbname": self.database}, autocommit=True)

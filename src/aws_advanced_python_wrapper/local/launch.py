@@ -86,7 +86,8 @@ def _everything(conversation: socket.socket) -> bytes:
 _NEEDED = {"postgresql": ("psycopg", "trustme"), "mysql": ("aiomysql", "trustme")}
 
 
-def _require_the_extra(engine: str) -> None:
+def require_the_extra(engine: str) -> None:
+    """Raise `LocalClusterError` if something is not installed that servers of this engine need."""
     missing = [name for name in _NEEDED[engine] if find_spec(name) is None]
     if missing:
         raise LocalClusterError(
@@ -98,7 +99,7 @@ class Launched:
     """A supervisor process that this process owns, or, detached, only started."""
 
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
-        _require_the_extra(settings.engine)
+        require_the_extra(settings.engine)
         for left in forsaken():
             _clean_up(left)
         self.place = new_place(settings.name)

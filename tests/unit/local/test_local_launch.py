@@ -92,6 +92,17 @@ def test_an_answer_may_take_as_long_as_the_delays_make_it(monkeypatch: pytest.Mo
     assert Delays(topology_delay={}).total < Delays().total
 
 
+@pytest.mark.parametrize(("engine", "driver"), [("postgresql", "psycopg"), ("mysql", "aiomysql")])
+def test_what_is_missing_is_told_with_the_extra_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, engine: str, driver: str
+) -> None:
+    monkeypatch.setattr(launch, "find_spec", lambda name: None if name == driver else name)
+    cluster = LocalCluster(engine=engine, resolution="none")
+    for use in (cluster.start, lambda: cluster.connect_directly("one")):
+        with pytest.raises(LocalClusterError, match=rf"needs {driver}: pip install '.*\[local\]'"):
+            use()
+
+
 def starting(place: Place, reading: int) -> tuple[Launched, Any]:
     """Return a supervisor that is being waited for, and what it says."""
     output = os.fdopen(reading, "rb")

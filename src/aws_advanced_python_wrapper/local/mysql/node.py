@@ -140,7 +140,7 @@ class MysqlNode(Node):
         await self._client.rows(WRITE)
 
     def parameters(self) -> dict[str, Any]:
-        """See `Node`; for `mysql.connector.connect`."""
+        """See `Node`; for `pymysql.connect`."""
         admin = self._accounts.admin
         return {"unix_socket": str(self.socket), "user": admin.name, "password": admin.password}
 
