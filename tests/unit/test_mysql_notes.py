@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import timeit
+
 import pytest
 
 from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes, may_tell
@@ -16,6 +18,8 @@ NOTHING = SessionNotes()
         ("USE app", "app"),
         ("use app;", "app"),
         ("\n  USE `a``b c` ; ", "a`b c"),
+        ("/* of web */ USE app -- for now", "app"),
+        ("USE `a # b`", "a # b"),
         ("USE a b", None),
         ("USER", None),
         ("INSERT INTO t VALUES ('USE app')", None),
@@ -39,6 +43,9 @@ def test_a_statement_tells_which_database_is_in_use(statement: str, name: str | 
         ("SET SESSION transaction_isolation='SERIALIZABLE'", {"transaction_isolation": "'SERIALIZABLE'"}),
         ("SET `sql_mode` = ''", {"sql_mode": "''"}),
         ("SET wait_timeout = 100, time_zone = 'UTC'", {"time_zone": "'UTC'"}),
+        ("/*x*/ -- y\n# z\nSET SESSION TRANSACTION READ WRITE", {"transaction_read_only": "0"}),
+        ("SET time_zone = 'UTC'; /* it */ # is", {"time_zone": "'UTC'"}),
+        ("SET time_zone = 'UTC' --", {"time_zone": "'UTC'"}),
     ],
 )
 def test_a_statement_tells_what_is_set_for_the_session(statement: str, variables: dict[str, str]) -> None:
@@ -67,6 +74,41 @@ def test_what_is_not_set_for_the_session_or_not_plainly_tells_nothing(statement:
     assert NOTHING.after(statement) is NOTHING
 
 
+@pytest.mark.parametrize(
+    ("statement", "forgotten"),
+    [
+        ("SET sql_mode = @old", {"sql_mode"}),
+        ("SET @old = @@sql_mode, SESSION sql_mode = (SELECT 1), @@session.time_zone = @tz", {"sql_mode", "time_zone"}),
+        ("set /* what */ session transaction read write", {"transaction_isolation", "transaction_read_only"}),
+        ("SET SESSION TRANSACTION READ /**/ WRITE", {"transaction_isolation", "transaction_read_only"}),
+        ("SET transaction_isolation = @level", {"transaction_isolation"}),
+        ("SET @@transaction_isolation = @level", set()),
+        ("SET GLOBAL sql_mode = @old", set()),
+        ("SET PERSIST time_zone = @old", set()),
+        ("SET @sql_mode = @old", set()),
+        ("SET TRANSACTION READ ONLY", set()),
+        ("SET @a = 'it''s'", set()),
+    ],
+)
+def test_what_was_set_before_is_forgotten_where_it_is_not_understood_what_it_is_set_to(
+    statement: str, forgotten: set[str]
+) -> None:
+    notes = NOTHING.after("SET SESSION TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE")
+    notes = notes.after("SET sql_mode = 'ANSI', time_zone = 'UTC'")
+    assert notes.variables.keys() - notes.after(statement).variables.keys() == forgotten
+
+
+@pytest.mark.parametrize("end", ["-- x", "x'", "!"])
+@pytest.mark.parametrize("begin", ["SET SESSION TRANSACTION READ ONLY", "SET", "SET sql_mode", "SET SESSION", "USE a"])
+def test_reading_takes_no_longer_because_of_many_blanks(begin: str, end: str) -> None:
+    def seconds(blanks: int) -> float:
+        statement = begin + " " * blanks + end
+        return min(timeit.repeat(lambda: NOTHING.after(statement), number=1, repeat=5))
+
+    # Where time grows with the square of the length, it is 256 times as long.
+    assert seconds(1900 * 16) < 100 * max(seconds(1900), 20e-6)
+
+
 def test_a_default_is_as_if_nothing_had_been_set() -> None:
     notes = NOTHING.after("SET time_zone = 'UTC', sql_mode = ''").after("SET time_zone = DEFAULT")
     assert notes.variables == {"sql_mode": "''"}
@@ -77,7 +119,15 @@ def test_a_default_is_as_if_nothing_had_been_set() -> None:
     [
         *(
             (statement, True)
-            for statement in ("SET a = 1", "use b", b"Set c = 1", b"USE d", "\tUSE e", bytearray(b"SET f = 1"))
+            for statement in (
+                "SET a = 1",
+                "use b",
+                b"Set c = 1",
+                b"USE d",
+                "\tUSE e",
+                b"/**/SET g = 1",
+                bytearray(b"SET f = 1"),
+            )
         ),
         *(
             (statement, False)

@@ -27,13 +27,20 @@ _CHARACTERISTICS = {
 # How statements that may tell something begin, as the drivers have them: letters, or the numbers of bytes.
 _FIRST = frozenset("suSU") | frozenset(b"suSU")
 _THIRD = frozenset("teTE") | frozenset(b"teTE")
-_BLANK = frozenset(" \t\r\n") | frozenset(b" \t\r\n")
+_BEFORE = frozenset(" \t\r\n/-#") | frozenset(b" \t\r\n/-#")  # blanks and comments
+
+_DEFAULT = "DEFAULT"
 
 _SHORTEST = len("USE a")
 _LONGEST = 2000  # characters; such a statement tells nothing, and takes long to read
 
-_USE = re.compile(r"\s*USE\s+(?:`((?:[^`]|``)+)`|([^\s`;]+))\s*;?\s*", re.IGNORECASE)
-_SET_TRANSACTION = re.compile(r"\s*SET\s+(?:SESSION|LOCAL)\s+TRANSACTION\s+(.+?)\s*;?\s*", re.IGNORECASE | re.DOTALL)
+_COMMENTS_BEFORE = re.compile(r"(?:\s|/\*(?!!).*?\*/|--\s[^\n]*|#[^\n]*)*", re.DOTALL)
+_COMMENT_TO_END = re.compile(r"#|--(?:\s|$)")
+_HAS_COMMENT = re.compile(r"[#/]|--")
+_END = " \t\r\n;"
+
+_USE = re.compile(r"USE\s+(?:`((?:[^`]|``)+)`|([^\s`;]+))", re.IGNORECASE)
+_SET_TRANSACTION = re.compile(r"SET\s+(?:SESSION|LOCAL)\s+TRANSACTION\s+(.+)", re.IGNORECASE | re.DOTALL)
 
 # Values are taken only where they are literals that mean the same in every SQL mode.
 _ASSIGNMENT = (
@@ -41,9 +48,15 @@ _ASSIGNMENT = (
     r"""`?(?P<name{0}>\w+)`?\s*:?=\s*(?P<value{0}>'[^'"\\]*'|"[^'"\\]*"|[\w.+-]+)"""
 )
 _SET = re.compile(
-    rf"\s*SET\s+{_ASSIGNMENT.format('_of_first')}(?:\s*,\s*{_ASSIGNMENT.format('_of_others')})*\s*;?\s*", re.IGNORECASE
+    rf"SET\s+{_ASSIGNMENT.format('_of_first')}(?:\s*,\s*{_ASSIGNMENT.format('_of_others')})*", re.IGNORECASE
 )
 _EACH = re.compile(_ASSIGNMENT.format(""), re.IGNORECASE)
+
+# What is set in a way that is not understood: to a value that only the server knows, for example.
+_SOMEHOW_SET = re.compile(
+    r"(?:^SET|,)\s*((?:@@)?(?:SESSION|LOCAL)(?:\s*\.\s*|\s+)|@@\s*)?`?(" + "|".join(sorted(_VARIABLES)) + r")`?\s*:?=",
+    re.IGNORECASE,
+)
 
 
 def may_tell(statement: str | bytes | bytearray) -> bool:
@@ -51,7 +64,7 @@ def may_tell(statement: str | bytes | bytearray) -> bool:
     if len(statement) < _SHORTEST:
         return False
     first: Any = statement[0]
-    if first in _BLANK or (statement[2] in _THIRD and first in _FIRST):
+    if first in _BEFORE or (statement[2] in _THIRD and first in _FIRST):
         return len(statement) <= _LONGEST
     return False
 
@@ -64,14 +77,13 @@ class SessionNotes(NamedTuple):
 
     def after(self, statement: str) -> SessionNotes:
         """Return the notes for a session on which this statement has succeeded."""
-        if used := _USE.fullmatch(statement):
+        text = _without_comments(statement)
+        if used := _USE.fullmatch(text):
             quoted, plain = used.groups()
             return self._replace(database=quoted.replace("``", "`") if quoted else plain)
-        changes = _changes(statement)
-        if not changes:
-            return self
-        values = {**self.variables, **changes}
-        return self._replace(variables={name: value for name, value in values.items() if value.upper() != "DEFAULT"})
+        values = {**self.variables, **_changes(text)}
+        variables = {name: value for name, value in values.items() if value.upper() != _DEFAULT}
+        return self if variables == self.variables else self._replace(variables=variables)
 
     @property
     def isolation_level(self) -> str | None:
@@ -89,26 +101,60 @@ class SessionNotes(NamedTuple):
         """Return the values that lead from these variables to others."""
         names = sorted({*self.variables, *wanted.variables})
         return {
-            name: wanted.variables.get(name, "DEFAULT")
+            name: wanted.variables.get(name, _DEFAULT)
             for name in names
             if self.variables.get(name) != wanted.variables.get(name)
         }
 
 
+def _without_comments(statement: str) -> str:
+    """Return a statement without the comments before and behind it; nothing of one that tells nothing."""
+    begin = _COMMENTS_BEFORE.match(statement)
+    text = statement[begin.end() if begin else 0 :].rstrip(_END)
+    if text[:3].upper() not in ("SET", "USE"):
+        return ""
+    if not _HAS_COMMENT.search(text):
+        return text
+    text = _without_last(text)
+    beyond_quotes = max(text.rfind(sign) for sign in "'\"`\n") + 1
+    if comment := _COMMENT_TO_END.search(text, beyond_quotes):
+        text = _without_last(text[: comment.start()])
+    return text
+
+
+def _without_last(text: str) -> str:
+    text = text.rstrip(_END)
+    while text.endswith("*/") and (begin := text.rfind("/*")) >= 0:
+        text = text[:begin].rstrip(_END)
+    return text
+
+
 def _changes(text: str) -> dict[str, str]:
     if found := _SET_TRANSACTION.fullmatch(text):
         return _characteristics(found[1])
-    return _assignments(text) if _SET.fullmatch(text) else {}
+    return _assignments(text) if _SET.fullmatch(text) else _not_understood(text)
 
 
 def _characteristics(text: str) -> dict[str, str]:
-    words = (" ".join(part.upper().split()) for part in text.split(","))
-    return dict(_CHARACTERISTICS[each] for each in words if each in _CHARACTERISTICS)
+    words = [" ".join(part.upper().split()) for part in text.split(",")]
+    known = dict(_CHARACTERISTICS[each] for each in words if each in _CHARACTERISTICS)
+    return known if len(known) == len(words) else {**dict.fromkeys(_OF_TRANSACTIONS, _DEFAULT), **known}
+
+
+def _not_understood(text: str) -> dict[str, str]:
+    """Forget what was set before: it is something else now, and nobody here knows what."""
+    if text[:3].upper() != "SET":
+        return {}
+    words = {*re.findall(r"\w+", text.upper())}
+    if "TRANSACTION" in words and words & {"SESSION", "LOCAL"}:
+        return dict.fromkeys(_OF_TRANSACTIONS, _DEFAULT)
+    somehow = ((scope, name.lower()) for scope, name in _SOMEHOW_SET.findall(text))
+    return {name: _DEFAULT for scope, name in somehow if scope.strip() != "@@" or name not in _OF_TRANSACTIONS}
 
 
 def _assignments(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for each in _EACH.finditer(text, text.upper().index("SET") + 3):
+    for each in _EACH.finditer(text, len("SET")):
         name, value = each["name"].lower(), each["value"]
         # With nothing but the signs before its name, a transaction's variable is set for the next transaction only.
         for_one_transaction = each["scope"] == "@@" and name in _OF_TRANSACTIONS
