@@ -43,7 +43,7 @@ def obtain(tell: Callable[[str], None], folder: Path | None = None) -> Path:
     """
     if root := found(folder):
         return root
-    folder = _usable_folder() if folder is None else folder
+    folder = usable_folder() if folder is None else folder
     with _alone(folder, tell):
         if found(folder) is None:
             try:
@@ -107,7 +107,8 @@ def _folders() -> Iterator[Path]:
     yield places.base()
 
 
-def _usable_folder() -> Path:
+def usable_folder() -> Path:
+    """Return the folder to keep things in from cluster to cluster."""
     for folder in _folders():
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
