@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,17 @@ def test_a_standby_that_does_not_answer_is_left_behind(cluster: LocalCluster, dr
     assert writes(driver, cluster, cluster.writer.host)
     cluster.wait_settled()
     assert [i.state for i in cluster.instances] == ["running"] * 3
+
+
+@pytest.mark.drivers("mysql-c")
+def test_a_writer_that_does_not_stop_writing_is_killed_and_the_log_says_so(cluster: LocalCluster) -> None:
+    old = cluster.writer
+    with closing(cluster.connect_directly(old)) as direct:
+        execute(direct, "CREATE TABLE IF NOT EXISTS held (id INT PRIMARY KEY)")
+        execute(direct, "LOCK TABLES held WRITE")
+        cluster.failover(kind="graceful")
+    log = (cluster.directory / "control" / "supervisor.log").read_text()
+    assert f"{old.name} is killed in the midst of its work" in log
 
 
 def test_a_hanging_writer_is_replaced_and_fenced(cluster: LocalCluster, driver: Driver) -> None:

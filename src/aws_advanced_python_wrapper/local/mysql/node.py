@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.mysql.template import Template
     from aws_advanced_python_wrapper.local.settings import Settings
 
+_log = logging.getLogger("aws_advanced_python_wrapper.local")
 _TICK = 0.01
 _PATIENCE_WITH_COMMITS = 2.0
 
@@ -102,15 +104,16 @@ class MysqlNode(Node):
     async def stop(self) -> None:
         """See `Node`. Once a writer has no commit under way, all is written: its tidy end would only take seconds."""
         if self._ready and self._duty.source is None:
-            with suppress(NoAnswerError):
+            try:
                 await self._client.rows("SET GLOBAL read_only = ON", _PATIENCE_WITH_COMMITS)
+            except NoAnswerError as error:
+                _log.warning("%s is killed in the midst of its work: it did not stop writing (%s)", self.name, error)
         await self.kill()
 
-    async def kill(self) -> None:
+    def kill_at_once(self) -> None:
         """See `Node`."""
-        self.kill_at_once()
+        super().kill_at_once()
         self._leave()
-        await super().kill()
 
     async def answer(self) -> None:
         """See `Node`."""

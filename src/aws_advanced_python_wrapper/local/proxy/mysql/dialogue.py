@@ -22,8 +22,8 @@ class MysqlDialogue:
     After the login the server's bytes pass as they are, and so do the client's, but for queries that ask for
     something of the face. The server must take passwords in the clear, as it does on its Unix socket.
 
-    A client that compresses without TLS can change its user (COM_CHANGE_USER) only to one who has logged in before, whom
-    the server knows by a digest: then no password needs to be revealed, which within compression nobody does here.
+    A client that compresses without TLS can change its user (COM_CHANGE_USER) only to one who has logged in before,
+    whom the server knows by a digest: then no password needs to be revealed, which within compression nobody does here.
     """
 
     def __init__(self, wire: Wire, face: MysqlFace | None = None) -> None:
