@@ -15,11 +15,13 @@ QUIT, QUERY, PREPARE, CLOSE_STATEMENT, RESET = 0x01, 0x03, 0x16, 0x19, 0x1F
 class MysqlSessions(MysqlServer):
     """Answers "OK" to every statement.
 
-    `statements` is what it was sent; the connection is dropped before the answer to a statement that has `drops` in it.
+    `statements` is what it was sent, `farewells` how many clients have said theirs. The connection is dropped before the
+    answer to a statement that has `drops` in it.
     """
 
     drops: str = "no statement has this"
     statements: list[str] = field(default_factory=list)
+    farewells: int = 0
 
     def answer_pings(self, client: Client) -> None:
         flags = AUTOCOMMIT
@@ -36,6 +38,7 @@ class MysqlSessions(MysqlServer):
                 client.say(b"\0" + struct.pack("<IHHBH", 1, 0, 0, 0, 0))
             elif heard[0] != CLOSE_STATEMENT:
                 client.say(b"\0\0\0" + struct.pack("<HH", flags, 0))
+        self.farewells += 1
 
 
 def flags_after(statement: str, flags: int) -> int:

@@ -14,6 +14,7 @@ from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
 from support.mysql_sessions import MysqlSessions
 from support.playing_server import Server, serving
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -68,6 +69,11 @@ class Way:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Way:
+    return Way(request.param)
+
+
+@pytest.fixture(params=["mysql-c", "mysql-pure"])
+def blocking(request: pytest.FixtureRequest) -> Way:
     return Way(request.param)
 
 
@@ -165,3 +171,17 @@ def test_a_session_that_a_pool_has_back_keeps_what_is_noted_of_its_prepared_stat
         await c_extension.leave(raw)
 
     c_extension.play(scenario)
+
+
+def test_what_stands_for_a_connection_that_was_left_keeps_nothing_of_it_in_use(
+    blocking: Way, sessions: MysqlSessions, server: Server
+) -> None:
+    async def scenario() -> None:
+        raw = await blocking.open(server.port, autocommit=True)
+        twin = blocking.adapter.closed_twin(raw)
+        await blocking.leave(raw)
+        eventually(lambda: sessions.farewells == 1)
+        assert blocking.adapter.is_closed(twin)
+        assert blocking.adapter.notes(twin) == blocking.adapter.notes(raw)
+
+    blocking.play(scenario)

@@ -16,6 +16,7 @@ from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library, connection_arguments
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import (
     connection_of,
@@ -59,6 +60,10 @@ _COMMANDS = (
     *("reset_connection", "shutdown", "statistics", "stmt_close", "stmt_execute", "stmt_fetch", "stmt_prepare"),
     *("stmt_reset", "stmt_send_long_data"),
 )
+
+# What the driver has its socket in, and what is still true of a session that has ended.
+_OF_SOCKETS = frozenset({"_cmysql", "_socket", "_cnx"})
+_KEPT_AT_END = frozenset({"session_notes", FLAGS})
 
 _BUFFERED: tuple[type, ...] = (MySQLCursorBuffered,)
 if mysql.connector.HAVE_CEXT:
@@ -213,12 +218,13 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         return not (connection.unread_result or more)
 
     def closed_twin(self, raw: RawConnection) -> RawConnection:
-        """Copy the object, without what the driver has the socket in."""
+        """Copy the object, without what the driver has the socket in and without what we note of that."""
         twin = object.__new__(type(raw))
-        vars(twin).update(vars(raw))
-        for name in ("_cmysql", "_socket", "_cnx"):
-            if name in vars(twin):
+        for name, value in vars(raw).items():
+            if name in _OF_SOCKETS:
                 setattr(twin, name, None)
+            elif name in _KEPT_AT_END or name not in self.own_attributes:
+                setattr(twin, name, value)
         return twin
 
     def connection_of(self, owner: Any) -> RawConnection:
