@@ -15,8 +15,8 @@ QUIT, QUERY, PREPARE, CLOSE_STATEMENT, RESET = 0x01, 0x03, 0x16, 0x19, 0x1F
 class MysqlSessions(MysqlServer):
     """Answers "OK" to every statement.
 
-    `statements` is what it was sent, `farewells` how many clients have said theirs. The connection is dropped before the
-    answer to a statement that has `drops` in it.
+    `statements` is what it was sent, `farewells` how many clients have said theirs. The connection is dropped before
+    the answer to a statement that has `drops` in it.
     """
 
     drops: str = "no statement has this"

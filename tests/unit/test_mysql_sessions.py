@@ -88,6 +88,16 @@ def sessions() -> MysqlSessions:
 
 
 @pytest.fixture
+def pool(server: Server) -> Iterator[str]:
+    """Return the name of a pool of the driver's own; its connections end with the test."""
+    from mysql.connector import pooling
+
+    name = f"pool_{server.port}"
+    yield name
+    pooling._CONNECTION_POOLS.pop(name)._remove_connections()
+
+
+@pytest.fixture
 def server(sessions: MysqlSessions) -> Iterator[Server]:
     with serving(sessions) as server:
         yield server
@@ -183,5 +193,20 @@ def test_what_stands_for_a_connection_that_was_left_keeps_nothing_of_it_in_use(
         eventually(lambda: sessions.farewells == 1)
         assert blocking.adapter.is_closed(twin)
         assert blocking.adapter.notes(twin) == blocking.adapter.notes(raw)
+
+    blocking.play(scenario)
+
+
+def test_a_lost_connection_is_closed_although_its_pool_has_no_place_for_another(
+    blocking: Way, server: Server, pool: str
+) -> None:
+    async def scenario() -> None:
+        raw = await blocking.open(server.port, pool_name=pool, pool_size=1)
+        connection = blocking.adapter.itself(raw)
+        raw._cnx_pool.add_connection()
+        blocking.adapter.abort(raw)
+        await blocking.adapter.close(blocking.io, raw)
+        with pytest.raises(OSError, match=r"closed|no open socket"):
+            blocking.adapter.socket_number(blocking.adapter.wire(connection))
 
     blocking.play(scenario)

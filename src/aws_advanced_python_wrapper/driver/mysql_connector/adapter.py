@@ -190,10 +190,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     async def close(self, io: DriverIo, raw: RawConnection, *, in_use: bool = False) -> None:
         """Close a connection that was aborted; one that is in use is freed when whoever uses it has left it."""
-        connection = raw
-        with suppress(*self.failures):
-            if isinstance(raw, PooledMySQLConnection):
-                connection = put_another(raw)
+        connection = put_another(raw) if isinstance(raw, PooledMySQLConnection) else raw
         if not in_use and connection is not None:
             await io.call(connection.close)
 

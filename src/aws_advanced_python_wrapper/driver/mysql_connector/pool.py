@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mysql.connector import pooling
 from mysql.connector.constants import CNX_POOL_ARGS
+from mysql.connector.errors import Error
 from mysql.connector.pooling import PooledMySQLConnection
 
+from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import moved
 
 if TYPE_CHECKING:
@@ -62,12 +65,10 @@ def take_back(raw: Any) -> tuple[Any, bool]:
 
 
 def put_another(raw: Any) -> Any:
-    """Give a pool a connection that is still to be opened, for one that is lost, which is returned.
-
-    Raises the driver's error if the pool has no place for it.
-    """
+    """Give a pool a connection that is still to be opened, if it has a place, for a lost one, which is returned."""
     connection, pool = raw._cnx, raw._cnx_pool  # noqa: SLF001
     raw._cnx = None  # noqa: SLF001
     if connection is not None:
-        pool.add_connection(type(connection)())
+        with suppress(Error, *client_library.ERRORS):
+            pool.add_connection(type(connection)())
     return connection
