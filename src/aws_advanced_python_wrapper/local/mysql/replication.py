@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import NoAnswerError
 from aws_advanced_python_wrapper.local.mysql import gtid
-from aws_advanced_python_wrapper.local.mysql.sql_surface import literal
+from aws_advanced_python_wrapper.local.proxy.mysql.sql import literal
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.mysql.accounts import Account

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.proxy.mysql.sql import literal
+
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.mysql.accounts import Accounts
     from aws_advanced_python_wrapper.local.settings import Settings
@@ -97,8 +99,3 @@ def initial(settings: Settings, accounts: Accounts) -> list[str]:
 def identifier(name: str) -> str:
     """Quote a name."""
     return "`" + name.replace("`", "``") + "`"
-
-
-def literal(text: str) -> str:
-    """Quote a text."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

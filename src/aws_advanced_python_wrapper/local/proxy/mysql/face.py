@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.proxy.mysql.sql import literal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,29 +33,27 @@ class MysqlFace:
         """
         texts = {"aurora_server_id": instance, "aurora_version": version, **variables}
         return cls(
-            variables=_literals(texts),
+            variables=_values(texts),
             switches={"innodb_read_only": "@@global.read_only"},
-            functions={"aurora_version": literal(version)},
+            functions={"aurora_version": _value(version)},
             tables={"information_schema.replica_host_status": status_table},
         )
 
     @classmethod
     def rds(cls, **variables: str) -> MysqlFace:
         """Return an instance of RDS, alone or in a Multi-AZ DB cluster."""
-        return cls(variables=_literals({"version_comment": "Source distribution", **variables}))
+        return cls(variables=_values({"version_comment": "Source distribution", **variables}))
 
     @classmethod
     def stock(cls, **variables: str) -> MysqlFace:
         """Return a server that is nobody's but the user's."""
-        return cls(variables=_literals(variables))
+        return cls(variables=_values(variables))
 
 
-def literal(text: str) -> str:
-    """Quote a text; a whole number stays a number."""
-    if text.isdecimal():
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+def _value(text: str) -> str:
+    """Return an expression for a text; a whole number stays a number."""
+    return text if text.isdecimal() else literal(text)
 
 
-def _literals(texts: Mapping[str, str]) -> dict[str, str]:
-    return {name: literal(text) for name, text in texts.items()}
+def _values(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: _value(text) for name, text in texts.items()}

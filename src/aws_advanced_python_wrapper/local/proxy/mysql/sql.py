@@ -1,4 +1,4 @@
-"""SQL in tokens, and the items of its select lists."""
+"""SQL in tokens, the items of its select lists, and texts in quotes."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ class Token:
         if self.kind == "name":
             return self.word not in _OPERATORS
         return self.kind in ("text", "variable") or self.word == b")"
+
+
+def literal(text: str) -> str:
+    """Quote a text."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def tokens(sql: bytes) -> list[Token]:
