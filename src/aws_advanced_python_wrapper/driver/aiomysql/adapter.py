@@ -127,10 +127,12 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
 
     async def leave(self, io: DriverIo, raw: RawConnection) -> None:
         """Say farewell, unless rows are on their way or it takes too long."""
-        if raw.is_between_statements() and not raw.is_over():
-            with suppress(*self.failures, OSError), io.alarm(FAREWELL, lambda: self.abort(raw)):
-                await raw.ensure_closed()
-        raw.drop()
+        try:
+            if raw.is_between_statements() and not raw.is_over():
+                with suppress(*self.failures, OSError), io.alarm(FAREWELL, lambda: self.abort(raw)):
+                    await raw.ensure_closed()
+        finally:
+            raw.drop()
 
     def closed_twin(self, raw: RawConnection) -> RawConnection:
         """Copy the object without its streams."""

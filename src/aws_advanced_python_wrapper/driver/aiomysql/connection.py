@@ -30,6 +30,9 @@ class Guarded(RememberingAiomysql):
     when_opened: Callable[[Any], None] | None = None
     """What is to be called with the connection when it has opened again."""
 
+    _login_stream: asyncio.StreamWriter | None = None
+
+    _loop: asyncio.AbstractEventLoop
     _reader: asyncio.StreamReader | None
     _writer: asyncio.StreamWriter | None
     _result: Any
@@ -39,7 +42,6 @@ class Guarded(RememberingAiomysql):
 
     if TYPE_CHECKING:
         cursor: Callable[..., Any]
-        close: Callable[[], None]
 
     @property
     def transaction_status(self) -> int:
@@ -60,9 +62,23 @@ class Guarded(RememberingAiomysql):
         return self._result is None or not (self._result.unbuffered_active or self._result.has_next)
 
     async def _connect(self) -> None:
-        await super()._connect()
+        self.drop()
+        try:
+            await super()._connect()
+        except BaseException:
+            self._writer = self._writer or self._login_stream
+            self.drop()
+            raise
+        finally:
+            self._login_stream = None
         if self.when_opened is not None:
             self.when_opened(self)
+
+    async def _request_authentication(self) -> None:
+        try:
+            await super()._request_authentication()  # type: ignore[misc]
+        finally:
+            self._login_stream = self._writer  # the driver forgets it where opening fails
 
     async def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
         self._ensure_alive()  # else whoever reads rows gets an AttributeError when the connection is lost or closed
@@ -76,6 +92,13 @@ class Guarded(RememberingAiomysql):
         # Reading, which comes next, tells that the stream has ended. With uvloop writing does, by an error of its own.
         if self._writer is None or not self._writer.transport.is_closing():
             super()._write_bytes(data)  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Close the streams without waiting: with TLS they would stay open until the server says farewell too."""
+        writer = self._writer
+        super().close()  # type: ignore[misc]
+        if writer is not None and not self._loop.is_closed():
+            self._loop.call_soon(writer.transport.abort)  # what was written before goes out first
 
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""

@@ -24,11 +24,11 @@ try:
     from mysql.connector.aio.cursor import MySQLCursor, MySQLCursorBuffered
 
     from aws_advanced_python_wrapper.driver.mysql_connector.aio_connection import (
-        CONNECTION,
         OPENED,
         Guarded,
         connection_of,
         guard,
+        guarded,
     )
 except ImportError:
     raise AwsWrapperError(
@@ -128,12 +128,13 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
             raise _TIMED_OUT(errno=CANNOT_CONNECT, msg=message) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
-        if self.connect in (aio.connect, aio.MySQLConnection):
-            raw = CONNECTION(**arguments)
-            await raw.connect()
-        else:
+        connection_class = guarded(self.connect)
+        if connection_class is None:
             raw = await self.connect(**arguments)
             guard(raw)
+        else:
+            raw = connection_class(**arguments)
+            await raw.connect()
         vars(raw)[OPENED] = self.note_socket
         return raw
 

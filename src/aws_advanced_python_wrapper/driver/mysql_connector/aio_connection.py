@@ -144,8 +144,13 @@ class Guarded(AsyncRememberingConnection):
         self.transaction_status = flags & IN_TRANSACTION
 
     async def connect(self) -> None:
-        """Open the connection, or open it again."""
-        await super().connect()
+        """Open the connection, or open it again; the connector leaves what it has opened before to be collected."""
+        self.drop()
+        try:
+            await super().connect()
+        except BaseException:
+            self.drop()
+            raise
         if (opened := vars(self).get(OPENED)) is not None:
             opened(self)
 
@@ -155,17 +160,21 @@ class Guarded(AsyncRememberingConnection):
         With rows on their way there is no farewell: all of them would have to be read before it. A connection that is
         lost needs none.
         """
-        if self.wire is None or self.wire.is_over() or self.unread_result:
+        try:
+            if not (self.wire is None or self.wire.is_over() or self.unread_result):
+                await self._say_farewell()
+        finally:
             self.drop()
-            return
+
+    disconnect = close
+
+    async def _say_farewell(self) -> None:
         with suppress(errors.Error, OSError):
             for cursor in tuple(self._cursors):
                 await cursor.close()
         self._cursors.clear()
         with suppress(errors.Error, OSError):
             await super().close()  # type: ignore[misc]
-
-    disconnect = close
 
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""
@@ -208,8 +217,11 @@ class _Pretence:
         return True
 
 
-CONNECTION: Any = preceded(aio.MySQLConnection, Guarded)
-"""What `mysql.connector.aio.connect` opens, guarded."""
+def guarded(connect: Callable[..., Any]) -> Any:
+    """Return the guarded class of what a connect function opens, or of a class; None where it tells none."""
+    connection_class = aio.MySQLConnection if connect is aio.connect else connect
+    is_class = isinstance(connection_class, type) and issubclass(connection_class, aio.MySQLConnection)
+    return preceded(connection_class, Guarded) if is_class else None
 
 
 def guard(connection: Any) -> None:
