@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from aws_advanced_python_wrapper.local.mysql.at_hand import have_server
+from aws_advanced_python_wrapper.local.mysql.installation import have_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,9 @@ class Subject:
     @property
     def server(self) -> dict[str, Any]:
         """What a local cluster is told; a MySQL server is fetched where there is none."""
-        return {} if self.engine == "postgresql" else {"engine": "mysql", "mysql_bin": have_server(print)}
+        if self.engine == "mysql":
+            have_server(print)
+        return {"engine": self.engine}
 
     @property
     def connect(self) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.mysql import errors
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, FailoverSuccessError, QueryTimeoutError
 
@@ -226,3 +228,23 @@ def test_an_error_without_number_counts_where_the_connection_is_lost(text: str) 
     error = class_of("mysql.MySQLInterfaceError")(text)
     assert classify(error, connection_lost=True) is NETWORK
     assert classify(error, connection_lost=False) is OTHER
+
+
+def test_the_page_on_mysql_names_every_number_where_it_belongs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mysql.md").read_text()
+    table = page.partition("| number | means |\n|---|---|\n")[2].partition("\n\n")[0]
+    first_cells = [row.split("|")[1] for row in table.splitlines()]
+    lost, ended, read_only, busy, login, tls = (numbers_in(cell) for cell in first_cells[:-1])
+    assert lost | tls == errors._CLIENT
+    assert ended == errors._SERVER - {MARIADB_KILLED}
+    assert read_only == errors._READ_ONLY | {errors._FORBIDDEN_BY_OPTION}
+    assert busy == errors._BUSY
+    assert login - {28000} == errors._LOGIN
+
+
+MARIADB_KILLED = 1927
+
+
+def numbers_in(cell: str) -> set[int]:
+    found = [(int(first), int(last or first)) for first, last in re.findall(r"(\d+)(?:\N{EN DASH}(\d+))?", cell)]
+    return {number for first, last in found for number in range(first, last + 1)}
