@@ -210,3 +210,19 @@ def test_a_lost_connection_is_closed_although_its_pool_has_no_place_for_another(
             blocking.adapter.socket_number(blocking.adapter.wire(connection))
 
     blocking.play(scenario)
+
+
+def test_what_lies_in_a_pool_is_noted_once_as_another_thread_may_have_taken_it_meanwhile(
+    blocking: Way, server: Server, pool: str
+) -> None:
+    async def scenario() -> None:
+        first = await blocking.open(server.port, pool_name=pool, pool_size=3)
+        lying = list(first._cnx_pool._cnx_queue.queue)
+        noted = [connection._noted_socket for connection in lying]
+        second = await blocking.open(server.port, pool_name=pool, pool_size=3)
+        assert second._cnx is lying[0]
+        assert lying[1]._noted_socket is noted[1]
+        first.close()
+        second.close()
+
+    blocking.play(scenario)

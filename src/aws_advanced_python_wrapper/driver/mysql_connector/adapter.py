@@ -25,6 +25,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import 
 )
 from aws_advanced_python_wrapper.driver.mysql_connector.pool import (
     end_those,
+    follow_idle,
     idle,
     itself,
     lent_as,
@@ -138,8 +139,8 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         with io.alarm(seconds or math.inf, lambda: end_those(lying, self.abort)):
             connect, options = sharing_from_the_start(self.connect, arguments)
             raw = await io.call(connect, **options)
-        for connection in (self.itself(raw), *idle(arguments)):
-            follow(connection, self.note_socket)
+        follow(self.itself(raw), self.note_socket)
+        follow_idle(arguments, self.note_socket)
         note_lent(raw)
         return raw
 

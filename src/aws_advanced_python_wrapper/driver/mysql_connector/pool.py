@@ -12,7 +12,7 @@ from mysql.connector.errors import Error
 from mysql.connector.pooling import PooledMySQLConnection
 
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
-from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import moved
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import Followed, follow, moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +45,16 @@ def idle(arguments: Mapping[str, Any]) -> list[Any]:
     name = arguments.get("pool_name") or pooling.generate_pool_name(**arguments)
     pool = pooling._CONNECTION_POOLS.get(name)  # noqa: SLF001 - told nowhere else
     return [] if pool is None else list(pool._cnx_queue.queue)  # noqa: SLF001
+
+
+def follow_idle(arguments: Mapping[str, Any], opened: Callable[[Any], None]) -> None:
+    """Make those ours that lie in the pool; no other thread gets one of them meanwhile."""
+    if not any(name in arguments for name in CNX_POOL_ARGS):
+        return
+    with pooling.CONNECTION_POOL_LOCK:
+        for connection in idle(arguments):
+            if not isinstance(connection, Followed):
+                follow(connection, opened)
 
 
 def end_those(connections: list[Any], abort: Callable[[Any], None]) -> None:
