@@ -281,6 +281,38 @@ def test_whoever_cannot_be_given_a_thread_leaves_nothing_behind(monkeypatch: pyt
     assert abandoned.times == 0
 
 
+AT_EXIT = """
+import atexit
+from aws_advanced_python_wrapper.core.alarms import ThreadAlarm
+
+def leave():
+    with ThreadAlarm(5, print):
+        print("left")
+
+atexit.register(leave)
+"""
+
+
+def test_what_is_done_at_exit_is_done_though_there_be_no_alarm() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True, check=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("left\n", "")
+
+
+def test_an_interpreter_that_gives_no_more_threads_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")  # as Python 3.12 and newer say it
+
+    late, bell = Bell(), Bell()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(2):
+            with ThreadAlarm(LONG, late) as alarm:
+                assert not alarm.rang
+    with ThreadAlarm(4 * SOON, bell):
+        bell.wait()
+    assert late.times == 0
+
+
 def together(work: Callable[[], None], number: int) -> None:
     errors: list[BaseException] = []
 

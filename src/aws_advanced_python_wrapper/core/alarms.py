@@ -27,7 +27,10 @@ _NEVER = float("inf")
 
 
 class ThreadAlarm:
-    """Rings in the watchman's thread while its block lasts, never after it."""
+    """Rings in the watchman's thread while its block lasts, never after it.
+
+    What is done while the interpreter ends has no limit where the thread has not been needed before.
+    """
 
     __slots__ = ("_gate", "_over", "_rang", "_ring", "at")
 
@@ -104,9 +107,10 @@ class _Watchman:
             return
         try:
             threading.Thread(target=self._run, name="aws-driver-alarms", daemon=True).start()
-        except BaseException:
+        except BaseException as error:
             self._duty.release()
-            raise
+            if not _is_at_exit(error):
+                raise
 
     def _relieve(self) -> None:
         global _watchman  # noqa: PLW0603 - there is one at a time
@@ -151,6 +155,11 @@ class _Watchman:
                 logger.exception("an alarm failed")
             if alarm.at == _NEVER:
                 self.forget(alarm)
+
+
+def _is_at_exit(error: BaseException) -> bool:
+    """Tell whether the interpreter gives no more threads because it ends: from Python 3.12 on, in `atexit` already."""
+    return isinstance(error, RuntimeError) and "interpreter shutdown" in str(error)
 
 
 _watchman = _Watchman({})
