@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -35,14 +33,6 @@ class User:
     def options(self) -> dict[str, Any]:
         """Return the arguments that have `subprocess` run a program as this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
-
-    def ask(self, command: Sequence[str | Path]) -> str:
-        """Return what a program says when this user runs it; nothing if that fails."""
-        try:
-            said: bytes = subprocess.run(command, capture_output=True, check=True, cwd="/", **self.options()).stdout
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        return said.decode(errors="replace")
 
 
 def server_user(server: str, own_user: str) -> User:

@@ -16,6 +16,7 @@ import pytest
 from aws_advanced_python_wrapper.local import LocalClusterError
 from aws_advanced_python_wrapper.local.mysql import apt, installation, obtain
 from aws_advanced_python_wrapper.local.mysql.installation import have_server
+from aws_advanced_python_wrapper.local.programs import output
 from aws_advanced_python_wrapper.local.users import User
 
 needs_apt = pytest.mark.skipif(
@@ -88,7 +89,7 @@ class Archive:
         described = f"{control}Maintainer: nobody <nobody@example.com>\nDescription: a test\n"
         (tree / "DEBIAN" / "control").write_text(described)
         package = self.folder / f"{name}_1_{self._architecture}.deb"
-        apt.run(["dpkg-deb", "--build", str(tree), str(package)])
+        output(["dpkg-deb", "--build", str(tree), str(package)])
         content = package.read_bytes()
         return f"{described}Filename: {package.name}\nSize: {len(content)}\nSHA256: {sha256(content).hexdigest()}\n"
 
@@ -97,7 +98,7 @@ class Archive:
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: dict[str, str]) -> Archive:
     """Return an archive that is all that this system knows."""
     assert system
-    made = Archive(tmp_path / "archive", apt.run(["dpkg", "--print-architecture"]).strip())
+    made = Archive(tmp_path / "archive", output(["dpkg", "--print-architecture"]).strip())
     monkeypatch.setattr(obtain, "PrivateApt", partial(apt.PrivateApt, machines_own=made.sources))
     return made
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.programs import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 _UNSTABLE = "sid"
 _OTHER_NAMES_OF_SUITES = {"oldstable", "stable", "testing", "unstable", _UNSTABLE}
 _NETWORK_TIMEOUT = 20  # s without a byte
-_STEP_TIMEOUT = 600.0  # s for each of update and download
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class PrivateApt:
         packages = self._folder / "packages"
         self._run("apt-get", "download", *names, cwd=packages)
         for package in sorted(packages.glob("*.deb")):
-            run(["dpkg", "--extract", str(package), str(root)])
+            output(["dpkg", "--extract", str(package), str(root)])
 
     def _take_sources(self, machines_own: Path) -> None:
         is_debian = _system().get("ID") == "debian"
@@ -87,8 +84,8 @@ class PrivateApt:
 
     def _run(self, program: str, *words: str, cwd: Path | None = None, check: bool = True) -> str:
         options = [word for option in self._options for word in ("--option", option)]
-        environment = {"APT_CONFIG": str(self._folder / "apt.conf")}
-        return run([program, "--quiet", *options, *words], cwd=cwd, check=check, **environment)
+        settings = str(self._folder / "apt.conf")
+        return output([program, "--quiet", *options, *words], cwd=cwd, check=check, APT_CONFIG=settings)
 
 
 _SETTINGS = [
@@ -103,7 +100,7 @@ _SETTINGS = [
 
 def _settings_of_machine() -> str:
     """Return the machine's own settings but for its hooks, which are written for what is installed, and for root."""
-    settings = re.findall(r'^[^" ]+ "[^"]*";$', run(["apt-config", "dump"]), re.MULTILINE)
+    settings = re.findall(r'^[^" ]+ "[^"]*";$', output(["apt-config", "dump"]), re.MULTILINE)
     kept = [setting for setting in settings if not re.match(r"\S*(Invoke|Hooks|Pre-Install-Pkgs)", setting)]
     # What APT_CONFIG names is read before the machine's files, and could take back nothing that they say.
     return "\n".join([*kept, 'Dir::Etc::parts "/dev/null";', 'Dir::Etc::main "/dev/null";', ""])
@@ -141,25 +138,3 @@ def _system() -> dict[str, str]:
         return platform.freedesktop_os_release()
     except OSError:  # it does not say
         return {}
-
-
-def run(command: Sequence[str], *, cwd: Path | None = None, check: bool = True, **variables: str) -> str:
-    """Run a program to its end and return what it printed; its errors are told by their first lines."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env={**os.environ, "LC_ALL": "C", **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_STEP_TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise LocalClusterError(f"there is no {command[0]} on this system") from None
-    except subprocess.TimeoutExpired:
-        raise LocalClusterError(f"{command[0]} did not end within {_STEP_TIMEOUT:g} s") from None
-    if check and done.returncode != 0:
-        raise LocalClusterError(f"{command[0]} failed: {done.stderr.strip()[:500]}")
-    return done.stdout

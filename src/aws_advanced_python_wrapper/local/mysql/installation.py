@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.mysql import obtain
+from aws_advanced_python_wrapper.local.programs import said_of_version
 from aws_advanced_python_wrapper.local.users import server_user
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def have_server(tell: Callable[[str], None]) -> Installation:
 
 def _installation(place: Path, user: User) -> Installation:
     command = _command(place)
-    said = user.ask([*command, "--version"])
+    said = said_of_version(command, user)
     version = re.search(r"Ver (\d+)\.(\d+)\.(\d+)", said)
     if version is None:
         raise LocalClusterError(

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local import places
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
-from aws_advanced_python_wrapper.local.mysql.apt import PrivateApt, run
+from aws_advanced_python_wrapper.local.mysql.apt import PrivateApt
+from aws_advanced_python_wrapper.local.programs import output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def _fetch(folder: Path, tell: Callable[[str], None]) -> None:
         apt.unpack([one.name for one in packages], root)
         shutil.rmtree(root / _CLIENTS, ignore_errors=True)
         root.chmod(0o755)
-        version = run([*command(root), "--version"]).partition("Ver ")[2].strip()
+        version = output([*command(root), "--version"]).partition("Ver ")[2].strip()
         root.rename(_root(folder))
     tell(f"unpacked MySQL {version} into {_root(folder)}")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.programs import said_of_version
 from aws_advanced_python_wrapper.local.users import User, server_user
 
 OLDEST = 13
@@ -79,7 +80,7 @@ def _packaged(version: int | None) -> Path:
 
 def _version(directory: Path, user: User) -> str | None:
     """Ask every program for its version as the user; None when one cannot be run."""
-    said = [user.ask([directory / program, "--version"]) for program in _PROGRAMS]
+    said = [said_of_version([directory / program], user) for program in _PROGRAMS]
     found = re.search(r"\d+(\.\d+)?\S*", said[0])
     return found.group() if found and all(said) else None
 
