@@ -58,6 +58,9 @@ class Way:
         else:
             await self.io.call(raw.reconnect)
 
+    async def reset(self, raw: Any) -> None:
+        await self.io.call(raw.cmd_reset_connection)
+
     async def tell(self, raw: Any, *statements: str) -> None:
         for statement in statements:
             await self.io.call(raw.query if self.name == "aiomysql" else raw.cmd_query, statement)
@@ -69,6 +72,11 @@ class Way:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Way:
+    return Way(request.param)
+
+
+@pytest.fixture(params=["mysql-c", "mysql-pure", "mysql-aio"])
+def connector(request: pytest.FixtureRequest) -> Way:
     return Way(request.param)
 
 
@@ -226,3 +234,42 @@ def test_what_lies_in_a_pool_is_noted_once_as_another_thread_may_have_taken_it_m
         second.close()
 
     blocking.play(scenario)
+
+
+async def change_user(way: Way, raw: Any, name: str) -> None:
+    await way.io.call(raw.cmd_change_user, name, "secret", "other")
+    assert way.adapter.notes(raw).database == "other"
+
+
+def test_a_session_that_was_given_to_another_user_is_not_gone_on_with_as_the_first_one(
+    connector: Way, server: Server
+) -> None:
+    async def scenario() -> None:
+        raw, new = await connector.open(server.port), await connector.open(server.port)
+        await change_user(connector, raw, "another")
+        await connector.reset(raw)
+        with pytest.raises(connector.adapter.errors.ProgrammingError, match="the session is 'another''s now"):
+            await connector.adapter.copy_state(connector.io, raw, new, Deadline.after(10))
+        await change_user(connector, raw, "app")
+        await connector.adapter.copy_state(connector.io, raw, new, Deadline.after(10))
+        assert connector.adapter.notes(new).database == "other"
+        await connector.leave(raw, new)
+
+    connector.play(scenario)
+
+
+def test_a_session_that_was_given_to_another_user_is_of_no_use_to_the_next_one_in_a_pool(
+    connector: Way, server: Server
+) -> None:
+    async def scenario() -> None:
+        raw = await connector.open(server.port)
+        await change_user(connector, raw, "app")
+        snapshot = connector.adapter.snapshot(raw)
+        await change_user(connector, raw, "app")
+        await connector.adapter.restore(connector.io, raw, snapshot, Deadline.after(10))
+        await change_user(connector, raw, "another")
+        with pytest.raises(connector.adapter.errors.ProgrammingError):
+            await connector.adapter.restore(connector.io, raw, snapshot, Deadline.after(10))
+        await connector.leave(raw)
+
+    connector.play(scenario)

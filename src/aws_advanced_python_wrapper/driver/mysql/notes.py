@@ -70,10 +70,14 @@ def may_tell(statement: str | bytes | bytearray) -> bool:
 
 
 class SessionNotes(NamedTuple):
-    """Which database is in use, and the values, as SQL text, of those variables that were set."""
+    """Which database is in use, and the values, as SQL text, of those variables that were set.
+
+    `user` is whom the session has been given to since it began.
+    """
 
     database: str | None = None
     variables: Mapping[str, str] = MappingProxyType({})
+    user: str | None = None
 
     def after(self, statement: str) -> SessionNotes:
         """Return the notes for a session on which this statement has succeeded."""

@@ -35,7 +35,7 @@ OWN_ATTRIBUTES = frozenset(
 class Remembering:
     """What the connections of all the drivers note."""
 
-    session_notes: SessionNotes
+    session_notes = SessionNotes()
 
     def begin_notes(self) -> None:
         """Note what opening the connection has set."""
@@ -44,13 +44,13 @@ class Remembering:
             self._note(statement)
 
     @contextmanager
-    def beginning_anew(self, database: str | None) -> Iterator[None]:
-        """Note what the block sets on a session that begins anew, in that database.
+    def beginning_anew(self, database: str | None, user: str | None = None) -> Iterator[None]:
+        """Note what the block sets on a session that begins anew, in that database, and of that user if not the first.
 
         If that fails, the last session is still what the program knows, and what a failover has to go on with.
         """
         before = {name: value for name, value in vars(self).items() if name in ("session_notes", FLAGS)}
-        self.session_notes = SessionNotes(database)
+        self.session_notes = SessionNotes(database, user=user)
         try:
             yield
         except BaseException:
@@ -99,6 +99,7 @@ class _OfConnector(ABC, Remembering):  # in this order: Python changes a connect
 
     python_charset: str
     _database: Any
+    _user: Any
     _time_zone: Any
     _sql_mode: Any
     _init_command: Any
@@ -107,6 +108,16 @@ class _OfConnector(ABC, Remembering):  # in this order: Python changes a connect
     def first_database(self) -> str | None:
         """The parameter `database`."""
         return self._database or None
+
+    def _other_than_now(self, user: str) -> str | None:
+        present = self.session_notes.user
+        return None if present is None and user == self._user else user
+
+    @property
+    def _lasting_user(self) -> str | None:
+        """The user whom the session was given to, if the driver connects again as that one."""
+        user = self.session_notes.user
+        return user if user == self._user else None
 
     def _first_statements(self) -> Iterator[str]:
         if self._time_zone:
@@ -157,18 +168,19 @@ class RememberingConnection(_OfConnector):
         self, username: str = "", password: str = "", database: str = "", *more: Any, **rest: Any
     ) -> Any:
         """Begin another session, of another user, in that database or in none."""
+        user = self._other_than_now(username)
         result = super().cmd_change_user(username, password, database, *more, **rest)  # type: ignore[misc]
-        self._note_database(database)
+        self.session_notes = self.session_notes._replace(database=database or None, user=user)
         return result
 
     def connect(self, **options: Any) -> None:
         """Open the connection, or open it again."""
-        with self.beginning_anew(self.first_database):
+        with self.beginning_anew(self.first_database, self._lasting_user):
             super().connect(**options)  # type: ignore[misc]
 
     def _post_connection(self) -> None:
         # The server has begun the session anew, in the same database; now the driver sets what it remembers itself.
-        with self.beginning_anew(self.session_notes.database):
+        with self.beginning_anew(self.session_notes.database, self.session_notes.user):
             super()._post_connection()  # type: ignore[misc]
 
 
@@ -213,17 +225,18 @@ class AsyncRememberingConnection(_OfConnector):
         self, username: str = "", password: str = "", database: str = "", *more: Any, **rest: Any
     ) -> Any:
         """Begin another session, of another user, in that database or in none."""
+        user = self._other_than_now(username)
         result = await super().cmd_change_user(username, password, database, *more, **rest)  # type: ignore[misc]
-        self._note_database(database)
+        self.session_notes = self.session_notes._replace(database=database or None, user=user)
         return result
 
     async def connect(self) -> None:
         """Open the connection again."""
-        with self.beginning_anew(self.first_database):
+        with self.beginning_anew(self.first_database, self._lasting_user):
             await super().connect()  # type: ignore[misc]
 
     async def _post_connection(self) -> None:
-        with self.beginning_anew(self.session_notes.database):
+        with self.beginning_anew(self.session_notes.database, self.session_notes.user):
             await super()._post_connection()  # type: ignore[misc]
 
 

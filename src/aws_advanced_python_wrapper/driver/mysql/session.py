@@ -136,6 +136,8 @@ class MysqlSession(SessionStateAccess):
         connection = self.itself(raw)
         if snapshot.notes.database is None and connection.session_notes.database is not None:
             raise self.errors.ProgrammingError("a session that has a database cannot be without one again")
+        if snapshot.notes.user != connection.session_notes.user:
+            raise self.errors.ProgrammingError("a session that was given to another user cannot go back to the first")
         for name in vars(connection).keys() - snapshot.names - self.own_attributes:
             delattr(connection, name)
         for name, value in snapshot.values.items():

@@ -33,10 +33,18 @@ class ConnectorSession(MysqlSession):
     ) -> None:
         """Let no SQL mode be remembered of which the server knows nothing: by it, values are quoted."""
         source, target = self.itself(old), self.itself(new)
+        self._refuse_another_user(source.session_notes.user, target)
         if "sql_mode" in target.session_notes.changes_to(source.session_notes):
             target._sql_mode = source._sql_mode if _was_set(source) else None  # noqa: SLF001 - the driver's note
         await super().copy_state(io, old, new, deadline, read_only=read_only)
         _tell_unicode(target)
+
+    def _refuse_another_user(self, user: str | None, connection: Any) -> None:
+        """To go on with other rights than the program has asked for would be worse than not to go on."""
+        if user is not None and user != connection._user:  # noqa: SLF001 - the driver's note
+            raise self.errors.ProgrammingError(
+                f"change_user: the session is {user!r}'s now, and the new one is not: open a connection as that user"
+            )
 
     async def begin_anew(self, io: Any, connection: Any, charset: Any) -> None:
         """Do as the driver's own `reset_session` does."""
