@@ -8,7 +8,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.proxy.postgresql_dialogue import PostgresqlDialogue
+from aws_advanced_python_wrapper.local.proxy.postgresql.dialogue import PostgresqlDialogue
 from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
 
 if TYPE_CHECKING:

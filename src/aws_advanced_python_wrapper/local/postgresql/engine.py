@@ -9,6 +9,7 @@ from aws_advanced_python_wrapper.local.engine import Engine
 from aws_advanced_python_wrapper.local.postgresql import configuration, installation, sql_surface
 from aws_advanced_python_wrapper.local.postgresql.node import Credentials, PostgresqlNode
 from aws_advanced_python_wrapper.local.postgresql.template import Template
+from aws_advanced_python_wrapper.local.proxy.postgresql.dialogue import PostgresqlDialogue
 from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class PostgresqlEngine(Engine):
 
     def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
         """See `Engine`."""
-        return Proxy(site.name, site.address, port, (site.address, site.port), tls)
+        return Proxy(site.name, site.address, port, (site.address, site.port), tls, PostgresqlDialogue)
 
     def _write_passfile(self) -> None:
         passfile = self._credentials.passfile

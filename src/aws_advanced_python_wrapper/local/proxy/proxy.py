@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.link import Link
-from aws_advanced_python_wrapper.local.proxy.postgresql_dialogue import PostgresqlDialogue
 from aws_advanced_python_wrapper.local.proxy.way import Conditions
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ class Proxy:
         address: str,
         port: int,
         target: Target,
-        tls: ssl.SSLContext | None = None,
-        speaks: Speaks = PostgresqlDialogue,
+        tls: ssl.SSLContext | None,
+        speaks: Speaks,
     ) -> None:
         self.name = name
         self.address = address

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.proxy.postgresql_opening import ends_login, next_step
+from aws_advanced_python_wrapper.local.proxy.postgresql.opening import ends_login, next_step
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.proxy.dialogue import Wire
-    from aws_advanced_python_wrapper.local.proxy.postgresql_opening import Step
+    from aws_advanced_python_wrapper.local.proxy.postgresql.opening import Step
 
 _TAIL = 6
 

@@ -1,0 +1,1 @@
+"""PostgreSQL's dialogue: its opening, and TLS."""
