@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local.node import Node, Site
@@ -64,4 +65,4 @@ def load(settings: Settings, directory: Path) -> Engine:
     """Make the engine that the settings name; its modules are imported only now."""
     module, name = _ENGINES[settings.engine].split(":")
     found = getattr(import_module(f"{__package__}.{module}"), name)
-    return cast("type[Engine]", found)(settings, directory)  # type: ignore[call-arg]  # each takes these two
+    return cast("Callable[[Settings, Path], Engine]", found)(settings, directory)
