@@ -12,6 +12,7 @@ from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.driver.catalogue import adapter_for
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 from support.mysql_sessions import MysqlSessions
 from support.playing_server import Server, serving
 from support.waiting import eventually
@@ -273,3 +274,18 @@ def test_a_session_that_was_given_to_another_user_is_of_no_use_to_the_next_one_i
         await connector.leave(raw)
 
     connector.play(scenario)
+
+
+def test_a_c_extension_that_does_not_tell_its_sockets_is_refused(
+    c_extension: Way, sessions: MysqlSessions, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client_library = pytest.importorskip("aws_advanced_python_wrapper.driver.mysql_connector.client_library")
+    silent = client_library._library()._replace(socket_number=None)
+    monkeypatch.setattr(client_library, "_library", lambda: silent)
+
+    async def scenario() -> None:
+        with pytest.raises(AwsWrapperError, match="use_pure=True"):
+            await c_extension.open(server.port)
+        eventually(lambda: sessions.farewells == 1)
+
+    c_extension.play(scenario)

@@ -42,6 +42,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector.query import (
     is_extensions,
 )
 from aws_advanced_python_wrapper.driver.mysql_connector.session import BlockingConnectorSession
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ if TYPE_CHECKING:
 _FAREWELL = 5.0  # s; how long closing a connection may take
 
 _LOST_IT_SEEMS = 2055  # MySQL's client error CR_SERVER_LOST_EXTENDED
+
+_TELLS_NO_SOCKETS = (
+    "use_pure: this build of MySQL Connector/Python's C extension does not tell which sockets it has, so a host "
+    "that is silent could not be left. Install the connector from PyPI, or connect with use_pure=True"
+)
 
 _COMMANDS = (
     *("change_user", "debug", "init_db", "ping", "process_info", "process_kill", "query", "quit", "refresh"),
@@ -139,6 +145,9 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         with io.alarm(seconds or math.inf, lambda: end_those(lying, self.abort)):
             connect, options = sharing_from_the_start(self.connect, arguments)
             raw = await io.call(connect, **options)
+        if is_extensions(self.wire(raw)) and not client_library.tells_sockets():
+            await io.call(self.itself(raw).close)
+            raise AwsWrapperError(_TELLS_NO_SOCKETS)
         follow(self.itself(raw), self.note_socket)
         follow_idle(arguments, self.note_socket)
         note_lent(raw)
