@@ -275,10 +275,7 @@ class Session(SessionCalls, SessionConnections):
                 await self._close_cursors_at_server(opened.raw)
                 self._end_cursors(reason)
             # Nobody begins a call any more; another thread that has begun one is still using the connection.
-            if unfinished or self.running:
-                await self.discard(opened)
-            else:
-                await self.leave(opened)
+            await (self.discard if unfinished or self.running else self.leave)(opened)
         except BaseException:
             await self.discard(opened)
             raise
