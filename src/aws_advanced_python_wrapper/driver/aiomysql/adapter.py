@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiomysql
 
-from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, Guarded, connection_of, guard
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import TYPED, for_connection, from_files, names
@@ -73,9 +72,7 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host."""
-        arguments = for_connection(settings.driver)
-        if host != analyse(settings.host).host:
-            arguments.pop("unix_socket", None)
+        arguments = self.at_host(for_connection(settings.driver), settings, host)
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:

@@ -9,6 +9,7 @@ from pymysql.connections import MysqlPacket
 
 from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over
+from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingAiomysql
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
 from aws_advanced_python_wrapper.driver.preceding import preceded
@@ -16,8 +17,6 @@ from aws_advanced_python_wrapper.driver.preceding import preceded
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
-
-_CONNECTION = "_opened_on"
 
 _STATUS_AT_END = slice(3, 5)  # where the packet that ends rows has it, after its kind and the number of warnings
 
@@ -109,7 +108,7 @@ class Guarded(RememberingAiomysql):
     def cursor_now(self, *cursors: Any) -> Any:
         """Make a cursor, where the driver makes an awaitable."""
         cursor = result_of(self.cursor(*cursors))
-        vars(cursor)[_CONNECTION] = self
+        note_connection(cursor, self)
         return cursor
 
     def cursor_though_lost(self, *cursors: Any) -> Any:
@@ -150,4 +149,4 @@ def _take_for_alive() -> None:
 
 def connection_of(cursor: Any) -> Any:
     """Return the connection of a cursor, also when it is closed, which makes it forget that."""
-    return vars(cursor).get(_CONNECTION) or cursor.connection
+    return noted_connection(cursor) or cursor.connection

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import for_connection, names
 from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
@@ -58,9 +57,7 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host."""
-        arguments = for_connection(settings.driver)
-        if host != analyse(settings.host).host:
-            arguments.pop("unix_socket", None)
+        arguments = self.at_host(for_connection(settings.driver), settings, host)
         arguments["database"] = arguments.pop("db", None)
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 

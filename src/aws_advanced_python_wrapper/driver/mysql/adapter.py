@@ -7,6 +7,7 @@ import socket
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
@@ -57,6 +58,12 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
     @abstractmethod
     async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
         """Run a query outside the program's cursors and return its rows as text; raises the driver's error."""
+
+    def at_host(self, arguments: Mapping[str, Any], settings: Settings, host: str) -> dict[str, Any]:
+        """Point arguments at a host; a socket in the file system is that of the host that the user gave only."""
+        if host == analyse(settings.host).host:
+            return dict(arguments)
+        return {name: value for name, value in arguments.items() if name != "unix_socket"} | {"host": host}
 
     def itself(self, raw: RawConnection) -> Any:
         """Return the connection itself where `raw` is what a pool of the driver's has lent; None if it has it back."""

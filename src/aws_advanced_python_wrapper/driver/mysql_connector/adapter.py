@@ -12,7 +12,6 @@ from mysql.connector.abstracts import MySQLCursorAbstract
 from mysql.connector.cursor import MySQLCursorBuffered
 from mysql.connector.pooling import PooledMySQLConnection
 
-from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
@@ -130,10 +129,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host; there is always a limit for connecting."""
-        arguments = connection_arguments.for_connection(settings.driver)
-        if host != analyse(settings.host).host:
-            arguments.pop("unix_socket", None)
-            arguments["host"] = host
+        arguments = self.at_host(connection_arguments.for_connection(settings.driver), settings, host)
         if name := arguments.get("pool_name"):
             arguments["pool_name"] = connection_arguments.pool_name(name, host, port)
         return {**_second_line(settings), **arguments, **keepalive_arguments(settings), "port": port}

@@ -10,7 +10,6 @@ from weakref import WeakSet
 import mysql.connector
 from mysql.connector import errors
 
-from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import CANNOT_CONNECT, FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
@@ -108,11 +107,9 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host, in the names that the asyncio flavour knows; there is always a limit."""
-        arguments = for_connection(settings.driver)
+        arguments = self.at_host(for_connection(settings.driver), settings, host)
         arguments["connection_timeout"] = arguments.pop("connect_timeout")
         arguments.pop("use_pure", None)  # it is always pure
-        if host != analyse(settings.host).host:
-            arguments.pop("unix_socket", None)
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:

@@ -11,6 +11,7 @@ from mysql.connector import aio, errors
 
 from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, socket_number
+from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
 from aws_advanced_python_wrapper.driver.preceding import preceded
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 OPENED = "_when_opened"
 """The attribute for what is to be called with a connection that has opened again."""
-
-_CONNECTION = "_opened_on"
 
 _LOST = 2055  # MySQL's client error CR_SERVER_LOST_EXTENDED
 
@@ -191,7 +190,7 @@ class Guarded(AsyncRememberingConnection):
         finally:
             if unread:
                 self.unread_result = True
-        vars(cursor)[_CONNECTION] = self
+        note_connection(cursor, self)
         return cursor
 
     def cursor_though_lost(self, *args: Any, **kwargs: Any) -> Any:
@@ -235,4 +234,4 @@ def guard(connection: Any) -> None:
 
 def connection_of(cursor: Any) -> Any:
     """Return the connection of a cursor, also when it is closed, which makes it forget that."""
-    return vars(cursor).get(_CONNECTION) or cursor._connection  # noqa: SLF001 - told nowhere else
+    return noted_connection(cursor) or cursor._connection  # noqa: SLF001 - told nowhere else

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 from mysql.connector.version import VERSION
 
+from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS, RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # From this version on, the C extension lets other threads run in all its calls.
 _SHARES = VERSION[:2] >= (9, 4)
 
-_OPENED, _CONNECTION = "_when_opened", "_connection_itself"
+_OPENED = "_when_opened"
 
 
 def follow(connection: Any, opened: Callable[[Any], None]) -> None:
@@ -62,7 +63,7 @@ class Followed(RememberingConnection):
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """Make a cursor that knows its connection even when it is closed."""
         cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
-        vars(cursor)[_CONNECTION] = self
+        note_connection(cursor, self)
         return cursor
 
     def __del__(self) -> None:
@@ -102,7 +103,7 @@ def moved(connection: Any) -> tuple[Any, bool]:
 
 def connection_of(cursor: Any) -> Any:
     """Return the connection of a cursor; None for one that the driver has made for itself, and that is closed."""
-    found = vars(cursor).get(_CONNECTION)
+    found = noted_connection(cursor)
     if found is None:
         drivers = getattr(cursor, "_connection", None) or getattr(cursor, "_cnx", None)  # a weak reference
         found = drivers and drivers.get_self()
