@@ -283,6 +283,23 @@ def test_a_role_that_was_revoked_ends_the_failover(cluster: LocalCluster, connec
     assert connection.closed
 
 
+@pytest.mark.drivers("mysql-c", "mysql-pure", "mysql-aio")
+def test_a_session_that_was_given_to_another_user_ends_the_failover(cluster: LocalCluster, connect: Connect) -> None:
+    administrate(cluster, "CREATE USER IF NOT EXISTS another@`%` IDENTIFIED BY 'secret'")
+    administrate(cluster, f"GRANT ALL ON {cluster.database}.* TO another@`%`")
+    connection: Any = connect(cluster)
+    connection.cmd_change_user("another", "secret", "information_schema")
+    assert value(connection, "SELECT CURRENT_USER()") == "another@%"
+    assert connection.target_connection.session_notes.database == state_of(connection).database
+    cluster.failover()
+    with pytest.raises(FailoverFailedError) as caught:
+        execute(connection, "SELECT 1")
+    assert "change_user" in str(caught.value.__cause__)
+    assert connection.closed
+    cluster.wait_settled()
+    administrate(cluster, "DROP USER another")
+
+
 @pytest.mark.parametrize("setting", ["set_schema", "set_role", "set_read_only"])
 def test_nothing_is_set_inside_a_transaction(
     cluster: LocalCluster, connect: Connect, driver: Driver, setting: str

@@ -224,10 +224,11 @@ class AsyncRememberingConnection(_OfConnector):
     async def cmd_change_user(
         self, username: str = "", password: str = "", database: str = "", *more: Any, **rest: Any
     ) -> Any:
-        """Begin another session, of another user, in that database or in none."""
+        """Begin another session, of another user."""
         user = self._other_than_now(username)
         result = await super().cmd_change_user(username, password, database, *more, **rest)  # type: ignore[misc]
-        self.session_notes = self.session_notes._replace(database=database or None, user=user)
+        # The connector gives the new session the database of the connection, if it has one, whatever it is told.
+        self.session_notes = self.session_notes._replace(database=self.first_database or database or None, user=user)
         return result
 
     async def connect(self) -> None:
