@@ -289,3 +289,13 @@ def test_a_c_extension_that_does_not_tell_its_sockets_is_refused(
         eventually(lambda: sessions.farewells == 1)
 
     c_extension.play(scenario)
+
+
+def test_a_connection_that_is_opened_again_in_another_database_is_in_that_one(blocking: Way, server: Server) -> None:
+    async def scenario() -> None:
+        raw = await blocking.open(server.port, database="app")
+        await blocking.io.call(raw.connect, database="other")
+        assert blocking.adapter.notes(raw).database == "other"
+        await blocking.leave(raw)
+
+    blocking.play(scenario)

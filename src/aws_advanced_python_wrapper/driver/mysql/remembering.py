@@ -175,8 +175,13 @@ class RememberingConnection(_OfConnector):
 
     def connect(self, **options: Any) -> None:
         """Open the connection, or open it again."""
-        with self.beginning_anew(self.first_database, self._lasting_user):
+        with self.beginning_anew(self.first_database, self.session_notes.user):
             super().connect(**options)  # type: ignore[misc]
+
+    def _open_connection(self) -> None:
+        # The options have been taken over now.
+        self.session_notes = SessionNotes(self.first_database, user=self._lasting_user)
+        super()._open_connection()  # type: ignore[misc]
 
     def _post_connection(self) -> None:
         # The server has begun the session anew, in the same database; now the driver sets what it remembers itself.

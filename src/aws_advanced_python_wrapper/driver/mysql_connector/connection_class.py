@@ -56,7 +56,7 @@ class Followed(RememberingConnection):
     unread_result: bool
 
     def _open_connection(self) -> None:
-        super()._open_connection()  # type: ignore[misc]
+        super()._open_connection()
         if (opened := vars(self).get(_OPENED)) is not None:
             opened(self)
 
