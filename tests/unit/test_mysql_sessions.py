@@ -78,7 +78,10 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture(params=["mysql-c", "mysql-pure", "mysql-aio"])
 def connector(request: pytest.FixtureRequest) -> Way:
-    return Way(request.param)
+    way = Way(request.param)
+    if way.is_asyncio and way.adapter.errors.__version_info__[0] < 9:
+        pytest.skip("this version cannot change to another user at a server that wants no further proof")
+    return way
 
 
 @pytest.fixture(params=["mysql-c", "mysql-pure"])
