@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer, RawConnection, Rows
+from aws_advanced_python_wrapper.driver.adapter import DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
@@ -36,7 +36,7 @@ _NOTED = "_noted_socket"
 _NO_NUMBER = -1
 
 
-class MysqlAdapter(MysqlSession, DriverAdapter):
+class MysqlAdapter(MysqlSession):
     """The part of a MySQL driver's adapter that does not depend on the driver.
 
     A connection's socket is noted when it is opened, so that another thread can shut it down later without asking the
@@ -54,10 +54,6 @@ class MysqlAdapter(MysqlSession, DriverAdapter):
     @abstractmethod
     def socket_number(self, wire: Any) -> int:
         """Return the number of a wire's socket; raises OSError where there is none any more."""
-
-    @abstractmethod
-    async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
-        """Run a query outside the program's cursors and return its rows as text; raises the driver's error."""
 
     def at_host(self, arguments: Mapping[str, Any], settings: Settings, host: str) -> dict[str, Any]:
         """Point arguments at a host; a socket in the file system is that of the host that the user gave only."""

@@ -6,15 +6,18 @@ import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes
 from aws_advanced_python_wrapper.driver.mysql.remembering import OWN_ATTRIBUTES
-from aws_advanced_python_wrapper.driver.session_state import ServerState, SessionStateAccess
 from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows
+    from aws_advanced_python_wrapper.driver.session_state import ServerState
+
 OVERDUE = "the server did not answer the driver's own query in time"
 
 # The server's status flags (MySQL source documentation, "SERVER_STATUS_flags_enum").
@@ -39,7 +42,7 @@ class _Snapshot(NamedTuple):
     notes: SessionNotes
 
 
-class MysqlSession(SessionStateAccess):
+class MysqlSession(DriverAdapter):
     """The part of the adapters for MySQL that deals with session state.
 
     Connections are of classes that remember what their sessions are told, see `remembering`.
@@ -50,20 +53,16 @@ class MysqlSession(SessionStateAccess):
     remembered: ClassVar[tuple[str, ...]]
     """Attributes of the driver's object that a user sets, and of which its server knows nothing."""
 
-    errors: Any
-    failures: Any
-    error: Any
-    abort: Any
-    is_closed: Any
-    query: Any
-    run: Any
+    @abstractmethod
+    async def run(self, io: DriverIo, raw: RawConnection, sql: str) -> Rows:
+        """Run a query outside the program's cursors and return its rows as text; raises the driver's error."""
 
     @abstractmethod
-    def itself(self, raw: Any) -> Any:
+    def itself(self, raw: RawConnection) -> Any:
         """Return the connection itself where `raw` is what a pool of the driver's has lent."""
 
     @abstractmethod
-    def server_status(self, raw: Any) -> int:
+    def server_status(self, raw: RawConnection) -> int:
         """Return the server's status flags, as it told them last. No I/O."""
 
     @abstractmethod
@@ -71,11 +70,11 @@ class MysqlSession(SessionStateAccess):
         """Return the character set and collation that were set, as `set_charset` takes it. No I/O."""
 
     @abstractmethod
-    async def set_charset(self, io: Any, connection: Any, charset: Any) -> None:
+    async def set_charset(self, io: DriverIo, connection: Any, charset: Any) -> None:
         """Set them; raises the driver's error."""
 
     @abstractmethod
-    async def begin_anew(self, io: Any, connection: Any, charset: Any) -> None:
+    async def begin_anew(self, io: DriverIo, connection: Any, charset: Any) -> None:
         """Have the server forget all that was set, and set what the driver does set when it connects.
 
         Locks, temporary tables, variables and prepared statements of the session are gone then. The database stays.
@@ -83,7 +82,7 @@ class MysqlSession(SessionStateAccess):
         """
 
     @contextlib.contextmanager
-    def limited(self, io: Any, raw: Any, deadline: Deadline) -> Iterator[None]:
+    def limited(self, io: DriverIo, raw: RawConnection, deadline: Deadline) -> Iterator[None]:
         """Abort the connection if the block lasts longer: the drivers know no limit for a query."""
 
         def ring() -> None:
@@ -97,13 +96,13 @@ class MysqlSession(SessionStateAccess):
                     raise self.error(QueryTimeoutError, OVERDUE) from error
                 raise
 
-    def notes(self, raw: Any) -> SessionNotes:
+    def notes(self, raw: RawConnection) -> SessionNotes:
         """Return what the session was told. No I/O."""
         notes: SessionNotes = getattr(self.itself(raw), "session_notes", _NONE)
         return notes
 
     async def copy_state(
-        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+        self, io: DriverIo, old: RawConnection, new: RawConnection, deadline: Deadline, *, read_only: bool | None = None
     ) -> None:
         """Copy what the driver's object remembers, and send, in as few statements as can be, in what they differ."""
         source, target = self.itself(old), self.itself(new)
@@ -121,17 +120,17 @@ class MysqlSession(SessionStateAccess):
                 await self.run(io, new, sql)
         target.session_notes = wanted._replace(database=wanted.database or present.database)
 
-    def _autocommit_change(self, old: Any, new: Any) -> dict[str, str]:
+    def _autocommit_change(self, old: RawConnection, new: RawConnection) -> dict[str, str]:
         is_on, shall_be_on = (self.server_status(raw) & AUTOCOMMIT for raw in (new, old))
         return {} if is_on == shall_be_on else {"autocommit": "ON" if shall_be_on else "OFF"}
 
-    def snapshot(self, raw: Any) -> _Snapshot:
+    def snapshot(self, raw: RawConnection) -> _Snapshot:
         """Note what a user sets, and which attributes there are."""
         connection = self.itself(raw)
         values = {name: _copied(value) for name, value in vars(connection).items() if name in self.remembered}
         return _Snapshot(values, frozenset(vars(connection)), self.charset(connection), connection.session_notes)
 
-    async def restore(self, io: Any, raw: Any, snapshot: _Snapshot, deadline: Deadline) -> None:
+    async def restore(self, io: DriverIo, raw: RawConnection, snapshot: _Snapshot, deadline: Deadline) -> None:
         """Have the server begin the session anew, as the drivers' own pools do."""
         connection = self.itself(raw)
         if snapshot.notes.database is None and connection.session_notes.database is not None:
@@ -149,16 +148,16 @@ class MysqlSession(SessionStateAccess):
                 await self.run(io, raw, sql)
         connection.session_notes = snapshot.notes
 
-    def is_open_at_server(self, raw: Any) -> bool:
+    def is_open_at_server(self, raw: RawCursor) -> bool:
         """A session that begins anew has no prepared statements, and rows on their way are told otherwise."""
         del raw
         return False
 
-    def is_busy(self, raw: Any) -> bool:
+    def is_busy(self, raw: RawConnection) -> bool:
         """Rows that nobody has read yet keep a statement open."""
         return bool(self.server_status(raw) & IN_TRANSACTION) or not self.is_between_statements(raw)
 
-    def session_queries(self, raw: Any, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
+    def session_queries(self, raw: RawConnection, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
         """A schema is a database; the role that the session began with counts as the user's default one."""
         queries = ["ROLLBACK"] if rollback else []
         if "schema" in state:
@@ -168,7 +167,7 @@ class MysqlSession(SessionStateAccess):
             queries.append(f"SET ROLE {'DEFAULT' if role is None else _account(str(role))}")
         return queries
 
-    def _one_database(self, raw: Any, names: Sequence[str] | str | None) -> str:
+    def _one_database(self, raw: RawConnection, names: Sequence[str] | str | None) -> str:
         if names is None:
             names = [self.itself(raw).first_database or ""]
             if names == [""]:
@@ -177,7 +176,7 @@ class MysqlSession(SessionStateAccess):
             raise AwsWrapperError(f"set_schema: give the name of one database, a MySQL session has no more: {names!r}")
         return names[0]
 
-    async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
+    async def command(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> None:
         """Run it as one of our own queries; one that is interrupted would be answered in place of the next."""
         self._refuse_unless_idle(raw)
         try:
@@ -189,11 +188,11 @@ class MysqlSession(SessionStateAccess):
             raise
         self._note(raw, sql)
 
-    def read_only(self, raw: Any) -> bool | None:
+    def read_only(self, raw: RawConnection) -> bool | None:
         """Return what was set, by statements as well."""
         return self.notes(raw).read_only
 
-    async def set_read_only(self, io: Any, raw: Any, value: bool | None) -> None:
+    async def set_read_only(self, io: DriverIo, raw: RawConnection, value: bool | None) -> None:
         """Tell the server, unless it knows, for all transactions from now on; ProgrammingError while one is open."""
         self._refuse_unless_idle(raw)
         if value is not None and self.read_only(raw) is bool(value):
@@ -202,15 +201,15 @@ class MysqlSession(SessionStateAccess):
         await self.run(io, raw, sql)
         self._note(raw, sql)
 
-    async def autocommit(self, io: Any, raw: Any) -> bool:
+    async def autocommit(self, io: DriverIo, raw: RawConnection) -> bool:
         """Read the server's flag."""
         del io
         return bool(self.server_status(raw) & AUTOCOMMIT)
 
-    def _note(self, raw: Any, sql: str) -> None:
+    def _note(self, raw: RawConnection, sql: str) -> None:
         self.itself(raw).session_notes = self.notes(raw).after(sql)
 
-    def _refuse_unless_idle(self, raw: Any) -> None:
+    def _refuse_unless_idle(self, raw: RawConnection) -> None:
         if not self.is_busy(raw) or self.is_closed(raw):  # that it is lost, sending will find out
             return
         unread = not self.is_between_statements(raw)
