@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aws_advanced_python_wrapper.core.plugin import Plugin, SessionView, method_name
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:

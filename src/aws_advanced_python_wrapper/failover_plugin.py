@@ -20,7 +20,7 @@ from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import host_choice
 from aws_advanced_python_wrapper.core.writer_endpoint import WriterConnect, is_writer_endpoint
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import (
     AwsWrapperError,
     FailoverError,

@@ -30,7 +30,7 @@ from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.opened import Opened
-    from aws_advanced_python_wrapper.driver.adapter import DriverProbe, Peer
+    from aws_advanced_python_wrapper.driver.contract import DriverProbe, Peer
     from aws_advanced_python_wrapper.properties import Settings
 
 

@@ -20,7 +20,7 @@ from aws_advanced_python_wrapper.core.plugin import (
     SessionView,
     method_name,
 )
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.facades import ConnectionFacade

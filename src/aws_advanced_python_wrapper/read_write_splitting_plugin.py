@@ -17,7 +17,7 @@ from aws_advanced_python_wrapper.core.search import HostSearch, NoHostFoundError
 from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import eligible_readers, host_choice
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.host_selection import READER_HOST_SELECTOR_STRATEGY

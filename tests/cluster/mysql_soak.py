@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import mysql.connector
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 
 if TYPE_CHECKING:

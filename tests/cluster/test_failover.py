@@ -17,7 +17,7 @@ from aws_advanced_python_wrapper import (
     TransactionResolutionUnknownError,
 )
 from aws_advanced_python_wrapper.cluster.host import HostRole
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from cluster.drivers import every_driver
 from cluster.engines import ENGINES
 from cluster.support import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.driver.adapter import DriverIo, ErrorKind
+from aws_advanced_python_wrapper.driver.contract import DriverIo, ErrorKind
 from aws_advanced_python_wrapper.testing import FakeAdapter, FakeConnection, FakeCursor, NetworkError
 
 if TYPE_CHECKING:

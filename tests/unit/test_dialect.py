@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.database.mysql import (
     TOPOLOGY_SQL,
 )
 from aws_advanced_python_wrapper.database.postgresql import AURORA_PG, MULTI_AZ_PG, PG, RDS_PG, TRAITS_SQL
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork

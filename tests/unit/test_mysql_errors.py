@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.mysql import errors
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, FailoverSuccessError, QueryTimeoutError

@@ -19,9 +19,9 @@ import trustme
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import Peer
 from aws_advanced_python_wrapper.driver.aiomysql.adapter import AiomysqlAdapter
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
+from aws_advanced_python_wrapper.driver.contract import Peer
 from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
 from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
 from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
@@ -330,7 +330,7 @@ def test_a_process_without_descriptors_tells_nothing_of_the_server() -> None:
 import os, resource, sys
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import Peer
+from aws_advanced_python_wrapper.driver.contract import Peer
 from aws_advanced_python_wrapper.driver.mysql.login import Login
 from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.driver.psycopg.errors import classify
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, QueryTimeoutError

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import Peer
+from aws_advanced_python_wrapper.driver.contract import Peer
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.driver.psycopg.probe import PostgresqlProbe
 from aws_advanced_python_wrapper.properties import Settings

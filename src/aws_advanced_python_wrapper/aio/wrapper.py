@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.driver.adapter import RawCursor
+    from aws_advanced_python_wrapper.driver.contract import RawCursor
 
 
 logger = logging.getLogger(__name__)

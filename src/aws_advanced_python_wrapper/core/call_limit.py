@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_advanced_python_wrapper.core.plugin import CallNext, SessionView
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
 
 
 class CallLimit:

@@ -14,7 +14,7 @@ from aws_advanced_python_wrapper.cluster.endpoint import EndpointType, InstanceP
 from aws_advanced_python_wrapper.cluster.host import HostInfo, address
 from aws_advanced_python_wrapper.cluster.monitor import Pace
 from aws_advanced_python_wrapper.database.detection import any_server, detect, named
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsWrapperError, first_line
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC, WRAPPER_DIALECT
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_CLUSTER_TOPOLOGY_REFRESH_RATE_SEC
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect, Identity, Member
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, RawConnection
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
 
-    from aws_advanced_python_wrapper.driver.adapter import Alarm
+    from aws_advanced_python_wrapper.driver.contract import Alarm
 
 T = TypeVar("T")
 

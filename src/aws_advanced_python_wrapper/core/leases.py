@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.core.session_state import SessionState
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper.cluster.background import RefusedError
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection
 from aws_advanced_python_wrapper.parameters.catalogue import TOPOLOGY_MONITORING
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.cluster.topology import Observation
     from aws_advanced_python_wrapper.database.dialect import Dialect
-    from aws_advanced_python_wrapper.driver.adapter import Rows
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import Rows
     from aws_advanced_python_wrapper.properties import Settings
 
 # Seconds. A monitor that waits for a frozen host learns nothing, so its connections give up early, unless the user says

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.connection_provider import Lease
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.aside import Aside
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
 

@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo,
 from aws_advanced_python_wrapper.core.search_log import SearchLog
 from aws_advanced_python_wrapper.core.selection import eligible_readers
 from aws_advanced_python_wrapper.core.waiting import place, wait_topology
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

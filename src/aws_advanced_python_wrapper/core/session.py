@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.directory import Credentials
     from aws_advanced_python_wrapper.core.io import Io
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection, RawCursor, TransactionSource
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import RawConnection, RawCursor, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)

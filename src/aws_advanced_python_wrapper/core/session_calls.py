@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.core.io import Io, run
 from aws_advanced_python_wrapper.core.plugin import CallNext, Failure, Plugin
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection, TransactionSource
+from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection, TransactionSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from aws_advanced_python_wrapper.core.opened import Opened
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 
 T = TypeVar("T")
 

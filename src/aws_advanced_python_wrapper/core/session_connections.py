@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.identification import Locator
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.core.session_state import SessionState
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, ErrorKind, RawConnection
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
 
 logger = logging.getLogger(__name__)

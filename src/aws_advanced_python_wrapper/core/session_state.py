@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.core.io import Io
-    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, RawConnection
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
     from aws_advanced_python_wrapper.driver.session_state import ServerState
     from aws_advanced_python_wrapper.properties import Settings
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from aws_advanced_python_wrapper.core.session import Session
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
 
 T = TypeVar("T")
 

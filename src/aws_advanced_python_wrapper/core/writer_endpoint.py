@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.endpoint import EndpointType
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection
 
 ServerState: TypeAlias = Mapping[str, "Sequence[str] | str | None"]
 """`schema` (names in the order of the search) and `role`, as far as the program has set them; None: the default."""
@@ -21,7 +22,7 @@ class SessionStateAccess(ABC):
 
     @abstractmethod
     async def copy_state(
-        self, io: Any, old: Any, new: Any, deadline: Deadline, *, read_only: bool | None = None
+        self, io: DriverIo, old: RawConnection, new: RawConnection, deadline: Deadline, *, read_only: bool | None = None
     ) -> None:
         """Give a new connection what the user set on the old one, of which only the client's side is asked.
 
@@ -29,30 +30,30 @@ class SessionStateAccess(ABC):
         """
 
     @abstractmethod
-    def snapshot(self, raw: Any) -> Any:
+    def snapshot(self, raw: RawConnection) -> Any:
         """Return what `restore` needs to make the driver's object again what it is now. No I/O."""
 
     @abstractmethod
-    async def restore(self, io: Any, raw: Any, snapshot: Any, deadline: Deadline) -> None:
+    async def restore(self, io: DriverIo, raw: RawConnection, snapshot: Any, deadline: Deadline) -> None:
         """Make the driver's object, and what it stands for, what it was; what was added to it meanwhile goes."""
 
     @abstractmethod
-    def is_between_statements(self, raw: Any) -> bool:
+    def is_between_statements(self, raw: RawConnection) -> bool:
         """Tell whether nothing is under way but, perhaps, a transaction that can be rolled back. No I/O."""
 
     @abstractmethod
-    def closed_twin(self, raw: Any) -> Any:
+    def closed_twin(self, raw: RawConnection) -> Any:
         """Return an object of the same class, with the same attributes, that says it is closed. No I/O."""
 
     @abstractmethod
-    def session_queries(self, raw: Any, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
+    def session_queries(self, raw: RawConnection, state: ServerState, *, rollback: bool = False) -> Sequence[str]:
         """Return the queries, for `query` or `command`, that give the server's session this state. No I/O.
 
         `rollback` ends a transaction first.
         """
 
     @abstractmethod
-    async def command(self, io: Any, raw: Any, sql: str, deadline: Deadline) -> None:
+    async def command(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> None:
         """Run one of our own queries on a connection that the program is using: between its calls.
 
         Raises the driver's error; its ProgrammingError while a transaction or pipeline is open. Who is interrupted here

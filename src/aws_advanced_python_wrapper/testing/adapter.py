@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.adapter import DriverAdapter, DriverIo, ErrorKind, Peer
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+from aws_advanced_python_wrapper.driver.contract import DriverIo, ErrorKind, Peer
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 from aws_advanced_python_wrapper.testing import errors
 from aws_advanced_python_wrapper.testing.connection import SESSION_QUERY, FakePipeline

@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
-    from aws_advanced_python_wrapper.driver.adapter import (
-        DriverAdapter,
-        DriverIo,
-        RawConnection,
-        RawCursor,
-        Rows,
-    )
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows
     from aws_advanced_python_wrapper.properties import Settings
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import ModuleType
 
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
 
 # aiomysql's arguments that PyMySQL has not, or that shape a program's own session.

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.adapter import DriverIo, ErrorKind, Peer, RawConnection, Rows
+from aws_advanced_python_wrapper.driver.contract import DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context

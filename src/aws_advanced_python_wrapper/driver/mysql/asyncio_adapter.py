@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, TransactionSource
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, TransactionSource
 
 FAREWELL = 5.0  # s; how long closing a connection may take
 

@@ -9,7 +9,7 @@ import re
 import ssl
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 from aws_advanced_python_wrapper.pep249 import Error
 

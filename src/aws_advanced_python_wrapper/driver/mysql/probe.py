@@ -13,7 +13,7 @@ from aws_advanced_python_wrapper.driver.sockets import UNREACHABLE
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, Peer
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, Peer
     from aws_advanced_python_wrapper.driver.mysql.login import Login
 
 _RECEIVED_AT_ONCE = 65536

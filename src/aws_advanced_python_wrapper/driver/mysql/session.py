@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows
     from aws_advanced_python_wrapper.driver.session_state import ServerState
 
 OVERDUE = "the server did not answer the driver's own query in time"

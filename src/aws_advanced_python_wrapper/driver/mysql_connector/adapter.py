@@ -12,7 +12,7 @@ from mysql.connector.abstracts import MySQLCursorAbstract
 from mysql.connector.cursor import MySQLCursorBuffered
 from mysql.connector.pooling import PooledMySQLConnection
 
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
 
 _FAREWELL = 5.0  # s; how long closing a connection may take

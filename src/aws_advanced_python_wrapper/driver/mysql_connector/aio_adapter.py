@@ -40,13 +40,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
-    from aws_advanced_python_wrapper.driver.adapter import (
-        DriverAdapter,
-        DriverIo,
-        RawConnection,
-        RawCursor,
-        Rows,
-    )
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows
     from aws_advanced_python_wrapper.properties import Settings
 
 # What `mysql.connector.aio.connect` deals with before there is a connection, and other names for what a connection

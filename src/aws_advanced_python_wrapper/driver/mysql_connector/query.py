@@ -13,7 +13,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aws_advanced_python_wrapper.driver.adapter import Rows
+    from aws_advanced_python_wrapper.driver.contract import Rows
 
 
 class NotConnected:

@@ -13,8 +13,8 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.adapter import (
-    DriverAdapter,
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+from aws_advanced_python_wrapper.driver.contract import (
     DriverIo,
     ErrorKind,
     Peer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from aws_advanced_python_wrapper.driver.adapter import ErrorKind
+from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg.libpq_messages import LOGIN_REFUSED, REFUSED_FOR_GOOD, WRONG_PASSWORD
 from aws_advanced_python_wrapper.errors import AwsConnectError, QueryTimeoutError
 

@@ -14,7 +14,7 @@ from aws_advanced_python_wrapper.driver.sockets import UNREACHABLE, duplicate_so
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo
+    from aws_advanced_python_wrapper.driver.contract import DriverIo
 
 
 class PostgresqlProbe:

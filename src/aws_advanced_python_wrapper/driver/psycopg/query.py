@@ -9,7 +9,7 @@ from psycopg import pq
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.adapter import DriverIo, Rows
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, Rows
 
 OVERDUE = "the server did not answer the driver's own query in time"
 

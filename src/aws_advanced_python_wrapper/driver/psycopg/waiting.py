@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.driver.adapter import RawConnection
+    from aws_advanced_python_wrapper.driver.contract import RawConnection
 
 Steps: TypeAlias = "Generator[int, int, Any]"
 """What psycopg does with a connection: yields what to wait for, is sent what is ready."""
