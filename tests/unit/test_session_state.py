@@ -244,3 +244,38 @@ def test_without_rollback_on_switch_no_transaction_is_left(flavour: Flavour, net
         assert opened.raw.closed
 
     flavour.run(scenario())
+
+
+def test_a_transaction_on_a_silent_host_is_left_to_it(flavour: Flavour, network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint, auxiliary_query_timeout_sec=0.05)
+        await flavour.execute(session, "BEGIN")
+        opened = await session.open(session.host)
+        cluster[1].freeze()
+        left = await session.exchange(opened, "a test")
+        assert left.raw.closed
+        assert session.raw is opened.raw
+
+    flavour.run(scenario())
+
+
+def test_who_is_interrupted_in_the_rollback_leaves_no_connection_behind(flavour: Flavour, network: FakeNetwork) -> None:
+    class Interrupted(BaseException):
+        """As KeyboardInterrupt, or a cancellation."""
+
+    cluster = FakeCluster(network)
+
+    async def scenario() -> None:
+        session = await flavour.connected(network, cluster.writer_endpoint)
+        raw = session.raw
+        await flavour.execute(session, "BEGIN")
+        opened = await session.open(session.host)
+        network.faults["ROLLBACK"] = Interrupted()
+        with pytest.raises(Interrupted):
+            await session.exchange(opened, "a test")
+        assert opened.raw.closed
+        assert session.raw is raw
+
+    flavour.run(scenario())

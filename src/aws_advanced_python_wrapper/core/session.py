@@ -143,22 +143,24 @@ class Session(SessionCalls, SessionConnections):
                 f"can't leave {self.host.address} now: a transaction is open, and rollback_on_switch is false"
             )
         await self._prepare(opened, read_only)
-        if in_transaction:
-            with suppress(*self.adapter.failures):  # a lost connection is rolled back by its server
-                await self.io.call(self.raw.rollback)
-        await self._close_cursors_at_server(self.raw)
+        try:
+            await self._finish_work(self.raw, rollback=in_transaction)
+        except BaseException:
+            await self.discard(opened)
+            raise
         old = self._replace(opened)
         self._end_cursors(reason)
         return old
 
-    async def _close_cursors_at_server(self, raw: RawConnection) -> None:
-        """Close what would stay open there: cursors WITH HOLD, prepared statements. A silent host is given up."""
-        remote = [at for cursor in self.cursors if not self.adapter.rows_are_local(at := cursor.target_cursor)]
-        seconds = self.settings[AUXILIARY_QUERY_TIMEOUT_SEC] if remote else math.inf
+    async def _finish_work(self, raw: RawConnection, *, rollback: bool = False) -> None:
+        """Close what stays open at the server, such as prepared statements; a silent host is given up."""
+        cursors = [at for cursor in self.cursors if not self.adapter.rows_are_local(at := cursor.target_cursor)]
+        steps = [*[raw.rollback] * rollback, *(cursor.close for cursor in cursors)]
+        seconds = self.settings[AUXILIARY_QUERY_TIMEOUT_SEC] if steps else math.inf
         with self.noted(), self.io.alarm(seconds, lambda: self.adapter.abort(raw)):
-            for cursor in remote:
-                with suppress(*self.adapter.failures):
-                    await self.io.call(cursor.close)
+            for step in steps:
+                with suppress(*self.adapter.failures):  # a lost connection's server does all that by itself
+                    await self.io.call(step)
 
     def put_aside(self, opened: Opened) -> None:
         """Keep a connection that the session has left open for later; it ends with a failover and with the session."""
@@ -273,7 +275,7 @@ class Session(SessionCalls, SessionConnections):
         try:
             # A cursor that is open at the server, or that another thread is using, cannot end before its connection.
             if not (unfinished or self.running):
-                await self._close_cursors_at_server(opened.raw)
+                await self._finish_work(opened.raw)
                 self._end_cursors(reason)
             # Nobody begins a call any more; another thread that has begun one is still using the connection.
             await (self.discard if unfinished or self.running else self.leave)(opened)
