@@ -7,7 +7,7 @@ drivers.
 
 To have an existing test run with all of them:
 
-- mark it, or its module by `pytestmark = every_driver`;
+- mark it, or its module by `pytestmark = every_driver`, or `both_engines`;
 - `execute(connection, ...)` of `cluster.support` stands for psycopg's `connection.execute(...)`, `value` for its first
   value, and `instance_of`, `is_reader`, `process_of` for what every engine is asked in its own words. Other words that
   differ are a field of `cluster.engines.Engine`, found by `driver.engine`;
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 every_driver = pytest.mark.drivers("postgresql", "mysql")
+
+both_engines = pytest.mark.drivers("postgresql", "mysql-c", "mysql-aio")
+"""For what adapters have little to do with, or what takes long: one driver of each engine, in each flavour."""
 
 
 @dataclass(frozen=True)

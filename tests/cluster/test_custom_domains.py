@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.relay import Relay
 from cluster.support import assert_on_true_writer, at_server, driver_threads, execute, instance_of, pattern
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cluster.drivers import Driver
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 
 @pytest.fixture(scope="module")

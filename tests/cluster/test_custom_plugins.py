@@ -8,7 +8,7 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError
 from aws_advanced_python_wrapper.plugin import CallNext, ConnectNext, HostInfo, Opened, Plugin, method_name, plugin_of
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.support import execute, instance_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 
 class Listener(Plugin):

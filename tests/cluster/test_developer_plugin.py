@@ -11,7 +11,7 @@ from aws_advanced_python_wrapper import AwsConnectError, FailoverSuccessError, T
 from aws_advanced_python_wrapper.connect_time_plugin import ConnectTimePlugin
 from aws_advanced_python_wrapper.developer_plugin import ExceptionSimulatorManager
 from aws_advanced_python_wrapper.execute_time_plugin import ExecuteTimePlugin
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.support import assert_on_true_writer, execute, instance_of, process_of, value
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cluster.drivers import Driver
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 WITH_FAILOVER = "aurora_connection_tracker,failover,host_monitoring,dev"
 

@@ -18,7 +18,7 @@ from aws_advanced_python_wrapper import (
 )
 from aws_advanced_python_wrapper.cluster.host import HostRole
 from aws_advanced_python_wrapper.driver.contract import ErrorKind
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines, every_driver
 from cluster.engines import ENGINES
 from cluster.support import (
     Background,
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 
 pytestmark = every_driver
 
-nearly_every_driver = pytest.mark.drivers("postgresql", "mysql-c", "mysql-pure", "mysql-aio")
-"""For what takes long: one asyncio driver for MySQL will do."""
-
 kinds = pytest.mark.parametrize("kind", ["crash", "graceful", "hang"])
 
 
@@ -69,7 +66,7 @@ def assert_outcome(connection: Any, error: Any, sqlstate: str) -> None:
 # The writer is lost
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 @pytest.mark.parametrize("endpoint", ["writer endpoint", "instance endpoint"])
 def test_a_lost_writer_is_replaced_by_the_new_one(
@@ -85,7 +82,7 @@ def test_a_lost_writer_is_replaced_by_the_new_one(
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 def test_a_statement_under_way_ends_when_the_writer_is_replaced(
     cluster: LocalCluster, connect: Connect, kind: FailoverKind
@@ -99,7 +96,7 @@ def test_a_statement_under_way_ends_when_the_writer_is_replaced(
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 def test_inside_a_transaction_the_outcome_is_unknown(
     cluster: LocalCluster, connect: Connect, kind: FailoverKind
@@ -128,7 +125,7 @@ def test_a_first_statement_without_transaction_is_merely_to_be_repeated(
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 def test_of_a_lost_commit_the_outcome_is_unknown(cluster: LocalCluster, connect: Connect, kind: FailoverKind) -> None:
     table = fresh_table(cluster, "lost_commit")
@@ -155,7 +152,7 @@ def test_a_connection_block_ends_with_the_outcome(cluster: LocalCluster, connect
     assert connection.closed
 
 
-@nearly_every_driver
+@both_engines
 def test_a_connection_survives_ten_failovers_in_a_row(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(cluster)
     kinds: list[FailoverKind] = ["crash", "graceful"] * 5
@@ -168,7 +165,7 @@ def test_a_connection_survives_ten_failovers_in_a_row(cluster: LocalCluster, con
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 def test_a_cluster_of_two_instances_fails_over(
     second_cluster: LocalCluster, connect: Connect, kind: FailoverKind
@@ -182,7 +179,7 @@ def test_a_cluster_of_two_instances_fails_over(
         assert_on_true_writer(second_cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 def test_twenty_connections_fail_over_together(cluster: LocalCluster, connect: Connect) -> None:
     connections = [connect(cluster) for _ in range(20)]
     ready = threading.Barrier(len(connections) + 1)
@@ -273,7 +270,7 @@ def test_the_failover_mode_decides_where_a_connection_goes(
     assert cluster.instance(instance_of(connection)).role == role
 
 
-@nearly_every_driver
+@both_engines
 @pytest.mark.parametrize("mode", [None, "reader_or_writer"])
 def test_without_a_reader_the_writer_serves(cluster: LocalCluster, connect: Connect, mode: str | None) -> None:
     arguments = {} if mode is None else {"failover_mode": mode}
@@ -285,7 +282,7 @@ def test_without_a_reader_the_writer_serves(cluster: LocalCluster, connect: Conn
     assert instance_of(connection) == cluster.writer.name
 
 
-@nearly_every_driver
+@both_engines
 def test_without_a_reader_a_strict_reader_gives_up(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(cluster, cluster.reader_endpoint, failover_mode="strict_reader", failover_timeout_sec=2)
     for reader in cluster.readers:
@@ -294,7 +291,7 @@ def test_without_a_reader_a_strict_reader_gives_up(cluster: LocalCluster, connec
         execute(connection, "SELECT 1")
 
 
-@nearly_every_driver
+@both_engines
 @kinds
 def test_a_reader_endpoint_is_on_a_reader_after_the_writer_failed_over(
     cluster: LocalCluster, connect: Connect, kind: FailoverKind

@@ -12,7 +12,7 @@ import pytest
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.support import eventually, execute, instance_of, value
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 READS: dict[str, Any] = {"plugins": "read_write_splitting,failover", "topology_refresh_ms": 100}
 

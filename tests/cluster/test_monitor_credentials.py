@@ -12,7 +12,7 @@ from aws_advanced_python_wrapper import FailoverError, FailoverFailedError, Fail
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.support import (
     administrate,
@@ -157,7 +157,7 @@ LOCKED = {"postgresql": "not permitted to log in", "mysql": "Account is locked"}
 UNKNOWN = {"postgresql": 'database "short_lived" does not exist', "mysql": "Unknown database 'short_lived'"}
 
 
-@every_driver
+@both_engines
 def test_each_user_keeps_name_and_database(
     cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
@@ -175,7 +175,7 @@ def test_each_user_keeps_name_and_database(
             assert_on_true_writer(cluster, connection)
 
 
-@every_driver
+@both_engines
 def test_a_user_who_may_no_longer_log_in_is_no_hindrance_to_others(
     cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_user_who_may_no_longer_log_in_is_no_hindrance_to_others(
     assert isinstance(caught.value, FailoverError)
 
 
-@every_driver
+@both_engines
 def test_users_whose_database_is_gone_are_no_hindrance_to_others(
     cluster: LocalCluster, connect: Connect, driver: Driver
 ) -> None:
@@ -215,7 +215,7 @@ SESSIONS = {
 }
 
 
-@every_driver
+@both_engines
 def test_the_monitor_goes_on_when_the_user_it_borrowed_from_leaves(
     cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:
@@ -232,7 +232,7 @@ def test_the_monitor_goes_on_when_the_user_it_borrowed_from_leaves(
     assert driver_threads()
 
 
-@every_driver
+@both_engines
 def test_the_monitor_may_have_a_user_of_its_own(
     cluster: LocalCluster, connect: Connect, driver: Driver, second_user: dict[str, Any]
 ) -> None:

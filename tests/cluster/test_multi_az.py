@@ -13,7 +13,7 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.local import LocalCluster
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.local.plainly import servers
 from cluster.support import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cluster.drivers import Driver
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 INSTANCE = {
     "postgresql": "SELECT current_setting('aws_driver_local.instance_id')",

@@ -15,7 +15,7 @@ import pytest
 
 from aws_advanced_python_wrapper import FailoverError, release_resources
 from aws_advanced_python_wrapper.local import LocalCluster
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.local.plainly import servers
 from cluster.support import (
     at_server,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cluster.drivers import Driver
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 
 @pytest.fixture(scope="module")

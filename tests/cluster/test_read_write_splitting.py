@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessErr
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.driver.sockets import is_readable
 from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import ENGINES
 from cluster.in_loop import InLoop
 from cluster.support import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from cluster.drivers import Driver
     from cluster.support import Connect
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 ALONE: dict[str, Any] = {"plugins": "read_write_splitting", "topology_refresh_ms": 200}
 WITH_FAILOVER: dict[str, Any] = {**ALONE, "plugins": "read_write_splitting,failover"}

@@ -14,7 +14,7 @@ from aws_advanced_python_wrapper import (
     FailoverSuccessError,
     TransactionResolutionUnknownError,
 )
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines, every_driver
 from cluster.support import (
     Background,
     assert_on_true_writer,
@@ -26,7 +26,6 @@ from cluster.support import (
     program,
     value,
 )
-from cluster.test_failover import nearly_every_driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +136,7 @@ def test_a_connection_that_is_known_to_be_lost_fails_over_at_the_next_call(
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 @pytest.mark.parametrize(
     ("before", "outcome"), [("SELECT 1", FailoverSuccessError), ("BEGIN", TransactionResolutionUnknownError)]
 )
@@ -176,7 +175,7 @@ def test_closing_a_lost_server_side_cursor_fails_over_too(cluster: LocalCluster,
     assert_on_true_writer(cluster, connection)
 
 
-@nearly_every_driver
+@both_engines
 def test_a_connection_closed_during_a_failover_stays_closed(
     cluster: LocalCluster, connect: Connect, driver: Driver
 ) -> None:
@@ -194,7 +193,7 @@ def test_a_connection_closed_during_a_failover_stays_closed(
     eventually(lambda: not monitor.threads)
 
 
-@nearly_every_driver
+@both_engines
 def test_a_block_left_with_an_error_does_not_wait_for_another_host(cluster: LocalCluster, connect: Connect) -> None:
     connection: Any = connect(cluster, failover_timeout_sec=600)
 
@@ -213,7 +212,7 @@ def test_a_block_left_with_an_error_does_not_wait_for_another_host(cluster: Loca
 SHORT_IDLENESS = {"postgresql": "SET idle_session_timeout = '50ms'", "mysql": "SET wait_timeout = 1"}
 
 
-@nearly_every_driver
+@both_engines
 def test_a_session_that_the_server_ends_for_being_idle_goes_on(
     cluster: LocalCluster, connect: Connect, driver: Driver
 ) -> None:

@@ -29,7 +29,7 @@ from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS
 from aws_advanced_python_wrapper.plugin import ConnectNext, Opened, Phase, Plugin
 from aws_advanced_python_wrapper.properties import Settings
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
-from cluster.drivers import every_driver
+from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.relay import Relay
 from cluster.support import (
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 Test = TypeVar("Test", bound="Callable[..., None]")
 
-pytestmark = every_driver
+pytestmark = both_engines
 
 PARAMETER_ROWS = {**user_guide.PARAMETERS, **user_guide.NETWORK_TIMEOUTS, **user_guide.PLUGIN_MANAGER}
 ROWS = [*PARAMETER_ROWS, *user_guide.PLUGINS.values()]
