@@ -17,17 +17,26 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    Command = Sequence[str | Path]
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+EXTRAS = "psycopg,aws,federated,local,local-aws"
+EXTRAS_OF_DEMO = "psycopg,mysql,local"
+LANES = min(3, os.cpu_count() or 1)
+LONGEST_CHECK = 60 * 60  # s
 FAILOVER_TESTS = ("tests/cluster/test_failover.py", "tests/cluster/aio/test_failover.py")
 
 
@@ -61,9 +70,11 @@ def main() -> int:
     options, arguments = parser().parse_known_args()
     if sys.version_info < (3, 10):
         sys.exit(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
-    install(VENV, development_requirements())
     if options.command == "demo":
+        if not is_installed(VENV, development_requirements(), EXTRAS):
+            install(VENV, [], EXTRAS_OF_DEMO)
         return run_demo(options.engine, arguments)
+    install(VENV, development_requirements())
     if options.command == "docs":
         return run(documentation())
     if options.command == "psycopg-suite":
@@ -83,21 +94,33 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def install(folder: Path, requirements: Sequence[str]) -> None:
+def install(folder: Path, requirements: Sequence[str], extras: str = EXTRAS) -> None:
     """Make an environment with the project in it, unless that was done for this pyproject.toml and requirements."""
-    wanted = f"{sys.version}\n{requirements}\n{hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()}"
-    stamp = folder / "installed"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if is_installed(folder, requirements, extras):
         return
     say(f"creating {folder}")
     try:
         venv.create(folder, clear=True, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit("This Python has no pip for new environments; on Debian and Ubuntu: apt install python3-venv")
-    say("installing the driver and its local cluster (PostgreSQL included), and " + ", ".join(requirements))
+    say(f"installing the driver with {extras} (PostgreSQL included){''.join(f', {one}' for one in requirements)}")
     pip = [str(python(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--editable", f"{ROOT}[psycopg,local]", *requirements], check=True)
-    stamp.write_text(wanted)
+    subprocess.run([*pip, "--editable", f"{ROOT}[{extras}]", *requirements], check=True)
+    stamp(folder).write_text(stamped(requirements, extras))
+
+
+def is_installed(folder: Path, requirements: Sequence[str], extras: str) -> bool:
+    return stamp(folder).exists() and stamp(folder).read_text() == stamped(requirements, extras)
+
+
+def stamp(folder: Path) -> Path:
+    return folder / "installed"
+
+
+def stamped(requirements: Sequence[str], extras: str) -> str:
+    """Return what tells one state of an environment from another."""
+    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return f"{sys.version}\n{extras}\n{requirements}\n{project}"
 
 
 def python(folder: Path) -> Path:
@@ -115,7 +138,7 @@ def group(name: str) -> list[str]:
     return [line.strip().strip('",') for line in lines[first : lines.index("]", first)]]
 
 
-def documentation() -> list[str | Path]:
+def documentation() -> Command:
     """Return the command that builds the documentation anew, so that no warning is missed."""
     strictly = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
     return [python(VENV), "-m", "sphinx", *strictly, "-c", "docs", ".", "build/docs"]
@@ -135,37 +158,77 @@ def get_mysql() -> int:
 
 
 def run_checks(*, fast: bool, arguments: list[str]) -> int:
-    tests = ["tests/unit"] if fast else ["tests"]
-    checks: dict[str, list[str | Path]] = {
-        "style": [python(VENV), "-m", "ruff", "check", "."],
-        "format": [python(VENV), "-m", "ruff", "format", "--check", "."],
-        "types": [python(VENV), "-m", "mypy"],
-        "layers": [VENV / "bin" / "lint-imports"],
-        "documentation": documentation(),
-        "tests": [python(VENV), "-m", "pytest", *tests, *arguments],
-    }
+    checks = {**static_checks(), **tests(fast=fast, arguments=arguments)}
     if not fast:
         get_mysql()
     if not fast and not arguments:
         for driver in OLDEST_DRIVERS:
             checks |= with_oldest(driver)
-    failed = []
-    for name, command in checks.items():
-        say(name)
-        if run(command) != 0:
-            failed.append(name)
+    with ThreadPoolExecutor(LANES) as lanes:  # tests wait more than they work
+        passed = list(lanes.map(run_in_lane, checks, checks.values()))
+    failed = [name for name, fine in zip(checks, passed, strict=True) if not fine]
     say(f"failed: {', '.join(failed)}" if failed else "everything passed")
     return 1 if failed else 0
 
 
-def with_oldest(driver: OldestDriver) -> dict[str, list[str | Path]]:
+def static_checks() -> dict[str, Command]:
+    return {
+        "style": [python(VENV), "-m", "ruff", "check", "."],
+        "format": [python(VENV), "-m", "ruff", "format", "--check", "."],
+        "types": [python(VENV), "-m", "mypy"],
+        "layers": [VENV / "bin" / "lint-imports"],
+        "documentation": documentation(),
+    }
+
+
+def tests(*, fast: bool, arguments: list[str]) -> dict[str, Command]:
+    """Return the tests, in parts that can run side by side: the one that takes longest comes first."""
+    pytest: Command = [python(VENV), "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    if fast:
+        return {"unit tests": [*pytest, "tests/unit"]}
+    if arguments:
+        return {"tests": [*pytest, "tests"]}
+    parts = {"asyncio": "tests/cluster/aio", "local cluster": "tests/cluster/local", "unit": "tests/unit"}
+    others = [f"--ignore={folder}" for folder in parts.values()]
+    return {"tests": [*pytest, "tests", *others], **{name: [*pytest, folder] for name, folder in parts.items()}}
+
+
+def run_in_lane(name: str, command: Command) -> bool:
+    """Run a check beside others, each line of its output after its name; tell whether it has passed."""
+    say(name)
+    words = [str(word) for word in command]
+    piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    process = subprocess.Popen(words, cwd=ROOT, env={**environment(), "PYTHONFAULTHANDLER": "1"}, **piped)
+    reader = Thread(target=show_lines, args=(name, process.stdout), daemon=True)
+    reader.start()
+    outcome = "passed" if ended(process) == 0 else "failed"
+    reader.join(2)  # a server that a test has left behind keeps the pipe open
+    say(f"{name}: {outcome}")
+    return outcome == "passed"
+
+
+def show_lines(name: str, output: Iterable[str]) -> None:
+    for line in output:
+        print(f"{name:>13} | {line}", end="", flush=True)
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Wait for a check, also for one that hangs: it shows where, in all threads, and fails."""
+    try:
+        return process.wait(LONGEST_CHECK)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # has Python print the stack of each thread, then end
+        return process.wait()
+
+
+def with_oldest(driver: OldestDriver) -> dict[str, Command]:
     """Return the check that a failover works with the oldest drivers, where those can be installed."""
     if sys.version_info >= driver.first_python_without_it:
         say(f"leaving out the tests with {' and '.join(driver.requirements)}: never built for this Python")
         return {}
     folder = VENV / f"oldest-{driver.name}"
     install(folder, [*driver.requirements, *(tool for tool in group("dev") if "pytest" in tool)])
-    return {f"tests with the oldest {driver.name}": [python(folder), "-m", "pytest", *driver.tests]}
+    return {f"oldest {driver.name}": [python(folder), "-m", "pytest", "-p", "no:cacheprovider", *driver.tests]}
 
 
 def run(command: Sequence[str | Path], **variables: str) -> int:

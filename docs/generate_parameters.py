@@ -28,7 +28,13 @@ ABOUT = {
         ("The fastest response", "fastest-response-strategy.md"),
     ],
     "host_monitoring": [("Host monitoring", "host-monitoring.md")],
+    "iam": [("IAM", "iam.md")],
+    "federated": [("AD FS", "federated-sign-in.md"), ("Okta", "okta.md")],
+    "secrets_manager": [("AWS Secrets Manager", "secrets-manager.md")],
 }
+
+# What is not called as its module is.
+TITLES = {"iam": "IAM", "secrets_manager": "AWS Secrets Manager", "federated": "Federated sign-in"}
 
 HEAD = """\
 # Parameters
@@ -70,7 +76,8 @@ def section(area: ModuleType) -> str:
     about = ", ".join(f"[{title}]({link})" for title, link in ABOUT.get(name, []))
     intro = " ".join([str(area.__doc__), *([f"See {about}."] if about else [])])
     rows = [row(value) for value in vars(area).values() if isinstance(value, Parameter)]
-    return f"## {name.replace('_', ' ').capitalize()}\n\n{paragraph(intro)}\n{TABLE}{''.join(rows)}"
+    title = TITLES.get(name, name.replace("_", " ").capitalize())
+    return f"## {title}\n\n{paragraph(intro)}\n{TABLE}{''.join(rows)}"
 
 
 def row(parameter: Parameter[Any]) -> str:

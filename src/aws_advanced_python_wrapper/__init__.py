@@ -16,6 +16,7 @@ import sys
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
 from aws_advanced_python_wrapper.cluster.health import WATCHERS
 from aws_advanced_python_wrapper.core.registry import register_plugin
+from aws_advanced_python_wrapper.core.releasing import release
 from aws_advanced_python_wrapper.errors import (
     AwsConnectError,
     AwsWrapperError,
@@ -105,12 +106,14 @@ connect = AwsWrapperConnection.connect
 
 
 def release_resources() -> None:
-    """Stop all background threads and forget all clusters. Optional: nothing keeps a program from ending without it.
+    """Stop all background threads, forget all clusters and credentials.
 
-    Connections that are open stay usable, and whatever is needed again starts again.
+    Optional: nothing keeps a program from ending without it. Connections that are open stay usable, and whatever is
+    needed again starts again.
     """
     WATCHERS.clear()
     CLUSTERS.clear()
+    release()
 
 
 def set_logger(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
 
-__all__ = ["AsyncConnectionProviderManager", "ConnectionProvider", "ConnectionProviderManager", "Lease"]
+__all__ = ["AsyncConnectionProviderManager", "Connect", "ConnectionProvider", "ConnectionProviderManager", "Lease"]
 
 
 class Lease(Protocol):
@@ -49,6 +49,19 @@ class Lease(Protocol):
         ...
 
 
+class Connect(Protocol):
+    """Opens a connection with the arguments of one attempt."""
+
+    @property
+    def signed_in_by(self) -> str | None:
+        """The same for those that have the same credentials; None where a user's name tells that. Never show it."""
+        ...
+
+    def __call__(self) -> Any:
+        """Return the connection, or in asyncio an awaitable of it."""
+        ...
+
+
 class ConnectionProvider(Protocol):
     """What opens connections in the driver's place, for the hosts that it accepts.
 
@@ -59,8 +72,11 @@ class ConnectionProvider(Protocol):
         """Tell whether connections to this host come from here. No I/O."""
         ...
 
-    def lease(self, host: HostInfo, props: Mapping[str, Any], connect: Callable[[], Any]) -> Any:
-        """Return a `Lease`, or in asyncio an awaitable of one. `connect()` opens a connection with these arguments."""
+    def lease(self, host: HostInfo, props: Mapping[str, Any], connect: Connect) -> Any:
+        """Return a `Lease`, or in asyncio an awaitable of one. `connect()` opens a connection with these arguments.
+
+        Where `connect.signed_in_by` differs, one must not be given the connection of the other.
+        """
         ...
 
     def release_resources(self) -> None:

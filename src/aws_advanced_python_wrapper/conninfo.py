@@ -66,7 +66,9 @@ def _reader(conninfo: Any) -> _Pairs | _Url:
     if engine_of(conninfo) is not None:
         return _Url(conninfo)
     if _ANY_URL.match(conninfo):
-        raise AwsWrapperError(f"Connection string: a URL has to begin with {' or '.join(_ENGINES)}.")
+        raise AwsWrapperError(
+            f"Connection string: a URL has to begin with {' or '.join(_ENGINES)}, without the name of a driver."
+        )
     return _Pairs(conninfo)
 
 

@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that the hosts have to say whether a host that takes no writes is still the writer.
 _VERDICT = 5.0
+# Seconds that the host of a session that reads has to answer, before another one is looked for in its place.
+_LOYALTY = 1.0
 
 
 class FailoverPlugin(Plugin):
@@ -97,6 +99,26 @@ class FailoverPlugin(Plugin):
         if not (self._enabled and session.cluster and session.settings[ENABLE_CONNECT_FAILOVER]):
             return False
         return not isinstance(error, FailoverError) and session.classify(error) is ErrorKind.NETWORK
+
+    # The program has its connection opened again
+
+    async def on_reopen(self) -> HostInfo | None:
+        """Wait for the host to which a failover would lead; one that reads stays where it is if it can."""
+        session, began = self.session, time.monotonic()
+        if not self._enabled or session.cluster is None:
+            return None
+        search, deadline = self._search(), Deadline.after(self._timeout)
+        try:
+            if self._mode == "strict_writer":
+                return await search.writer_host(began, deadline)
+            or_writer = self._mode == "reader_or_writer"
+            same = await search.answering(session.host, began, deadline.bounded(_LOYALTY))
+            if same is not None and (or_writer or same.role is HostRole.READER):
+                return same
+            hosts = await search.candidates(began, deadline, or_writer=or_writer)
+        except NoHostFoundError as error:
+            raise self._failed(str(error)) from None
+        return self._select(hosts) if hosts else None
 
     # A call has failed
 

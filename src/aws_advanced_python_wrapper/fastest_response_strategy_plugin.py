@@ -51,7 +51,9 @@ class WantingConnection(BackgroundCredentials):
 
     def __init__(self, session: SessionView, cluster: Cluster) -> None:
         adapter = session.adapter.blocking()
-        super().__init__(session.settings, adapter, cluster.dialect, RESPONSE_MEASUREMENT, _CONNECT_TIMEOUT)
+        super().__init__(
+            session.settings, adapter, cluster.dialect, RESPONSE_MEASUREMENT, _CONNECT_TIMEOUT, session.sign_in
+        )
         self.interval = session.settings[RESPONSE_MEASUREMENT_INTERVAL_MS] / 1000
 
     def connect(self, host: HostInfo) -> HostPinger:

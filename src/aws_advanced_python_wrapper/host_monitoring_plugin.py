@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.cluster.health import WATCHERS
 from aws_advanced_python_wrapper.cluster.silence import Patience
 from aws_advanced_python_wrapper.core.io import BlockingIo, run
-from aws_advanced_python_wrapper.core.observation import background_settings
+from aws_advanced_python_wrapper.core.observation import background_settings, background_sign_in
 from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, SessionView
+from aws_advanced_python_wrapper.core.sign_in import signed_in
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.parameters.catalogue import HOST_MONITORING
 from aws_advanced_python_wrapper.parameters.host_monitoring import (
@@ -73,6 +74,7 @@ class WatchedConnection:
         self._raw = weakref.ref(opened.raw)  # a thread that looks at this must not keep a dropped connection
         self._adapter = session.adapter
         self._settings = session.settings
+        self._sign_in = background_sign_in(session.sign_in, session.settings, HOST_MONITORING)
         self._kept_alive = False
         self._store = session.cluster.store if session.cluster else None
 
@@ -80,6 +82,8 @@ class WatchedConnection:
         """Return a probe with the user's settings, but for what shapes the user's own session."""
         adapter = self._adapter.blocking()  # it serves in a thread
         settings = background_settings(self._settings, adapter, HOST_MONITORING)
+        if self._sign_in is not None:  # a refusal is an answer too: nobody need be asked for better credentials
+            settings = signed_in(settings, self._sign_in.at_hand(settings, self._host))
         return HostProbe(adapter.probe(settings, self._host.host, self.peer), settings[SOCKET_TIMEOUT] or math.inf)
 
     def keep_alive(self) -> None:
@@ -102,7 +106,8 @@ class WatchedConnection:
             return
         if self._store is not None:
             self._store.mark_unavailable(self._host.address)
-        self._adapter.abort(raw)
+        if self._adapter.peer(raw) == self.peer:  # the program may have had it opened elsewhere meanwhile
+            self._adapter.abort(raw)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host.address} at {self.peer}>"

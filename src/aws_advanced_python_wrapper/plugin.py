@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.blocking_plugin import BlockingPlugin
+from aws_advanced_python_wrapper.core.io import Io
 from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import (
     CallNext,
@@ -20,7 +21,11 @@ from aws_advanced_python_wrapper.core.plugin import (
     SessionView,
     method_name,
 )
+from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest, DatabaseCredentials, SignIn, SignInError
+from aws_advanced_python_wrapper.deadline import Deadline
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 from aws_advanced_python_wrapper.driver.contract import ErrorKind
+from aws_advanced_python_wrapper.properties import Settings
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.facades import ConnectionFacade
@@ -31,14 +36,22 @@ __all__ = [
     "BlockingPlugin",
     "CallNext",
     "ConnectNext",
+    "CredentialsRequest",
+    "DatabaseCredentials",
+    "Deadline",
+    "DriverAdapter",
     "ErrorKind",
     "Failure",
     "HostInfo",
     "HostRole",
+    "Io",
     "Opened",
     "Phase",
     "Plugin",
     "SessionView",
+    "Settings",
+    "SignIn",
+    "SignInError",
     "method_name",
     "plugin_of",
 ]

@@ -29,6 +29,7 @@ T = TypeVar("T")
 _PORT: Parameter[int] = Parameter("port", WHOLE_NUMBER, 0, "driver", "TCP port.", minimum=1, maximum=65535)
 _EVERY_DRIVER = frozenset({"host", "port", "user", "password"})
 _DATABASE = ("dbname", "database", "db")
+_OTHER_SPELLINGS = MappingProxyType({"username": "user", "passwd": "password"})  # MySQL Connector/Python takes both
 _NO_TYPES: Mapping[str, Parameter[Any]] = MappingProxyType({})
 
 
@@ -84,6 +85,10 @@ class Settings:
         driver = {name: value for name, value in self._driver.items() if name not in without}
         own, meant = _sorted({**defaults, **given})
         return Settings({**self._own, **own}, {**driver, **meant}, {})
+
+    def has_own(self, purpose: str, name: str) -> bool:
+        """Tell whether a parameter was given for the connections of a purpose, one of `PURPOSES`."""
+        return purpose + name in self._special
 
     @property
     def driver(self) -> dict[str, Any]:
@@ -165,6 +170,8 @@ class _Names:
     def _canonical_name(self, name: str, written: str, unknown: Callable[[str, str], AwsWrapperError]) -> str:
         if name in _DATABASE:
             return self._database
+        if name in self._driver:
+            name = _OTHER_SPELLINGS.get(name, name)
         name = ALIASES.get(name, name)
         if name in PARAMETERS or name in self._driver:
             return name

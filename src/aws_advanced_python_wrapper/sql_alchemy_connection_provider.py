@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.connection_provider import Connect
 
 __all__ = ["PoolKey", "SqlAlchemyPooledConnectionProvider"]
 
@@ -36,12 +37,12 @@ class SqlAlchemyPooledConnectionProvider(PooledConnectionProvider):
     `pool_configurator` returns arguments of `QueuePool`: `pool_size`, `max_overflow`, `timeout` and so on.
     """
 
-    def lease(self, host: HostInfo, props: Mapping[str, Any], connect: Callable[[], Any]) -> SqlAlchemyLease:
+    def lease(self, host: HostInfo, props: Mapping[str, Any], connect: Connect) -> SqlAlchemyLease:
         """Take an idle connection of the host's pool, or open one; waits for a place if all are taken.
 
         Raises `AwsWrapperError` when there is none in time, and what `connect` raises.
         """
-        pool: _Pool = self._pool(host, props)
+        pool: _Pool = self._pool(host, props, connect)
         try:
             return pool.lease(connect)
         except PoolTimeoutError as error:

@@ -54,7 +54,7 @@ class AwsWrapperConnection(ConnectionFacade):
         """
         if isinstance(target, str) and not conninfo:  # as a pool calls it
             return cls.connect(default_connect(), target, **kwargs)
-        session = session_for(target, conninfo, kwargs, BlockingIo())
+        session = run(session_for(target, conninfo, kwargs, BlockingIo()))
         run(session.connect())
         return cls(session)
 

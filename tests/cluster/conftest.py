@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection, release_resources
 from cluster import drivers, playing
+from support.secrecy import keep_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
     from cluster.playing import Play
-
-T = TypeVar("T")
-
-
-@pytest.fixture
-def eventually() -> Callable[..., object]:
-    """Return a function that waits until a condition holds (and no assertion in it fails), with a deadline."""
-
-    def wait(condition: Callable[[], T], timeout: float = 20.0) -> T:
-        end = time.monotonic() + timeout
-        while True:
-            last: BaseException | None = None
-            try:
-                if value := condition():
-                    return value
-            except AssertionError as error:
-                last = error
-            if time.monotonic() > end:
-                raise AssertionError(f"not true within {timeout:g} s: {condition}") from last
-            time.sleep(0.01)
-
-    return wait
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -94,6 +73,37 @@ def second_cluster(request: pytest.FixtureRequest, driver: Driver) -> LocalClust
     second.restore()
     second.set_delays(hang_detection=0.5)
     return second
+
+
+@pytest.fixture(scope="session")
+def iam_postgresql(local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's PostgreSQL cluster of two instances that check IAM tokens, as the tests before left it."""
+    return local_cluster_factory(name="signing-in", instances=2, iam=True)
+
+
+@pytest.fixture(scope="session")
+def iam_mysql(aurora_mysql: LocalCluster, local_cluster_factory: Callable[..., LocalCluster]) -> LocalCluster:
+    """Return the session's MySQL cluster of that kind, where there can be one."""
+    mysql_bin = aurora_mysql.settings.mysql_bin
+    return local_cluster_factory(engine="mysql", mysql_bin=mysql_bin, name="signing-in-mysql", instances=2, iam=True)
+
+
+@pytest.fixture
+def iam_cluster(
+    request: pytest.FixtureRequest, driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LocalCluster:
+    """Return the cluster for the driver that checks IAM tokens, in good order, whose AWS this process finds."""
+    cluster: LocalCluster = request.getfixturevalue(f"iam_{driver.engine.name}")
+    cluster.restore()
+    cluster.set_delays(hang_detection=0.5)
+    own = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+    for name, value in {**cluster.aws.environment(), **own}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    keep_secret(cluster.password, cluster.aws.secret_access_key, cluster.idp.parameters("adfs")["idp_password"])
+    cluster.aws.reset_calls()
+    release_resources()
+    return cluster
 
 
 @pytest.fixture

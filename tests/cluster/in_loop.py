@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 
 from aws_advanced_python_wrapper.core.watched_async import WatchedBlock
+from support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
+
+LONGEST = 2 * PATIENCE
+"""Seconds that anything may take; pytest's limit is not above it."""
 
 # psycopg has properties for these in the blocking flavour, and coroutines `set_...` in the other.
 SETTINGS = {"autocommit", "read_only", "isolation_level", "deferrable"}
@@ -52,17 +57,17 @@ class LoopThread:
     def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
         self.loop = new_loop()
         self._seen: dict[int, InLoop] = {}
-        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end; whoever interrupts this cancels it."""
+        """Run a coroutine to its end; whoever interrupts this, or has waited too long, cancels it."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
-            return future.result()
+            return future.result(LONGEST)
         finally:
             if future.cancel():
-                self.run(self._end_of_all_others())
+                wait([asyncio.run_coroutine_threadsafe(self._end_of_all_others(), self.loop)], PATIENCE)
 
     async def _end_of_all_others(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -87,7 +92,7 @@ class LoopThread:
     def close(self) -> None:
         self.run(self.loop.shutdown_asyncgens())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self._thread.join(PATIENCE)
         self.loop.close()
 
 

@@ -12,7 +12,8 @@ from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.io import BlockingIo, Event, run
 from cluster import faults, mysql_faults
 from cluster.engines import POSTGRESQL
-from cluster.support import PATIENCE, Background
+from cluster.support import Background
+from support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import textwrap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from support.waiting import PATIENCE
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cluster.drivers import Driver
 
 _OPENING = """
@@ -44,3 +50,22 @@ def arguments(conninfo: str, driver: Driver, *words: object) -> list[str]:
 def command(code: str, conninfo: str, driver: Driver, *words: object) -> list[str]:
     """Return the command that runs such a program."""
     return [sys.executable, "-c", connecting(code), *arguments(conninfo, driver, *words)]
+
+
+@contextmanager
+def talking(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that tells by a line that it is ready, and reads a line before it goes on."""
+    with subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline().strip() == "ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def told_at_the_end(process: subprocess.Popen[str]) -> str:
+    """Let such a program go on to its end, and return what it tells meanwhile."""
+    told, _ = process.communicate("go on\n", timeout=PATIENCE)
+    assert process.returncode == 0
+    return told.strip()

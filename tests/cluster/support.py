@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -18,25 +18,12 @@ from psycopg import sql
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from cluster.engines import ENGINES, MYSQL, POSTGRESQL, Engine
 from cluster.in_loop import InLoop
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
-T = TypeVar("T")
-
-PATIENCE = 40.0
-"""Seconds after which something that should have happened counts as missing, on the slowest of machines."""
-
 WHO = POSTGRESQL.who
-
-
-def eventually(condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
-    """Return what `condition` returns as soon as that is true."""
-    end = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < end, f"not true within {timeout:g} s: {condition}"
-        time.sleep(0.01)
-    return found
 
 
 def package_of(connection: Any) -> str:
@@ -201,6 +188,11 @@ class Background(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._value
+
+
+def interrupt_the_test() -> None:
+    """Have the main thread hear what a user's Ctrl-C is; pytest's limit, which is a signal too, stays."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def program(code: str, *arguments: object, warnings: str = "error", timeout: float = PATIENCE) -> str:

@@ -13,7 +13,6 @@ from cluster.support import (
     administrate,
     assert_on_true_writer,
     engine_of,
-    eventually,
     execute,
     fresh_table,
     ids_in,
@@ -21,6 +20,7 @@ from cluster.support import (
     true_writer,
     value,
 )
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

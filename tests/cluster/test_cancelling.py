@@ -13,16 +13,8 @@ from psycopg import pq
 
 from aws_advanced_python_wrapper import FailoverSuccessError
 from cluster.engines import MYSQL
-from cluster.support import (
-    PATIENCE,
-    Background,
-    assert_on_true_writer,
-    at_server,
-    eventually,
-    execute,
-    process_of,
-    value,
-)
+from cluster.support import Background, assert_on_true_writer, at_server, execute, process_of, value
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster

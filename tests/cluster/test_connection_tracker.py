@@ -14,17 +14,8 @@ from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverError, Fai
 from cluster import programs
 from cluster.drivers import every_driver
 from cluster.relay import Relay
-from cluster.support import (
-    PATIENCE,
-    Background,
-    at_server,
-    eventually,
-    execute,
-    instance_of,
-    pattern,
-    true_writer,
-    value,
-)
+from cluster.support import Background, at_server, execute, instance_of, pattern, true_writer, value
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

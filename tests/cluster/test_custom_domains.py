@@ -15,6 +15,7 @@ from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
 from cluster.relay import Relay
 from cluster.support import assert_on_true_writer, at_server, driver_threads, execute, instance_of, pattern
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,9 +175,7 @@ def test_without_a_pattern_a_cluster_id_is_not_believed(
         connect(namesake, namesake.writer.address, cluster_id="one")
 
 
-def test_a_topology_is_looked_at_as_often_as_the_user_says(
-    cluster: LocalCluster, connect: Connect, eventually: Callable[..., object]
-) -> None:
+def test_a_topology_is_looked_at_as_often_as_the_user_says(cluster: LocalCluster, connect: Connect) -> None:
     connection = connect(cluster, topology_refresh_ms=50)
     known: Any = connection._session.cluster
     first = known.store.current.seen

@@ -26,7 +26,6 @@ from cluster.support import (
     at_server,
     end_process,
     engine_of,
-    eventually,
     execute,
     fresh_table,
     ids_in,
@@ -36,6 +35,7 @@ from cluster.support import (
     true_writer,
     value,
 )
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper import AwsWrapperConnection

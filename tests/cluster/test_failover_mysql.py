@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,13 +15,14 @@ from cluster.support import (
     assert_on_true_writer,
     at_server,
     engine_of,
-    eventually,
     execute,
     fresh_table,
+    interrupt_the_test,
     is_in_transaction,
     value,
 )
 from cluster.test_failover import assert_untouched, end_backend
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -168,16 +167,12 @@ def test_the_answer_to_an_interrupted_statement_is_given_to_nobody(
 
     def interrupt() -> None:
         eventually(lambda: at_server(cluster, cluster.writer.name, engine_of(connection).sleepers.format(seconds)))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        interrupt_the_test()
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in the background
-    try:
-        interrupting = Background(interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            execute(connection, engine_of(connection).sleep.format(seconds)).fetchall()
-        interrupting.result()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    interrupting = Background(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        execute(connection, engine_of(connection).sleep.format(seconds)).fetchall()
+    interrupting.result()
     if driver.name == "mysql-c":
         connection.consume_results()
     for number in (42, 43, 44):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,8 +10,9 @@ from psycopg.rows import dict_row
 
 from aws_advanced_python_wrapper import FailoverSuccessError, TransactionResolutionUnknownError
 from cluster.engines import POSTGRESQL
-from cluster.support import Background, assert_on_true_writer, at_server, end_process, eventually, fresh_table
+from cluster.support import Background, assert_on_true_writer, at_server, end_process, fresh_table, interrupt_the_test
 from cluster.test_failover import assert_untouched, end_backend
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,16 +260,12 @@ def test_an_interrupted_statement_passes_unchanged(cluster: LocalCluster, connec
 
     def interrupt() -> None:
         eventually(lambda: at_server(cluster, cluster.writer.name, SLEEPERS))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        interrupt_the_test()
 
-    before_handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in the background
-    try:
-        interrupting = Background(interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            connection.execute("SELECT pg_sleep(60)")
-        interrupting.result()
-    finally:
-        signal.signal(signal.SIGINT, before_handler)
+    interrupting = Background(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        connection.execute("SELECT pg_sleep(60)")
+    interrupting.result()
     assert_untouched(connection, before)
 
 

@@ -27,13 +27,13 @@ from cluster.support import (
     administrate,
     assert_on_true_writer,
     at_server,
-    eventually,
     fresh_table,
     login_role,
     program,
     value,
 )
 from cluster.test_process_life import seconds_to_exit, talking_program
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

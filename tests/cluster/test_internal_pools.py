@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,20 @@ from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.connection_provider import ConnectionProviderManager
 from aws_advanced_python_wrapper.errors import FailoverSuccessError, QueryTimeoutError
 from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
+from cluster import programs
 from cluster.drivers import every_driver
 from cluster.support import (
     Background,
     administrate,
     assert_on_true_writer,
     at_server,
-    eventually,
     execute,
     instance_of,
     process_of,
+    program,
     value,
 )
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -285,6 +286,20 @@ def test_a_limit_of_one_program_is_not_the_next_ones(cluster: LocalCluster, open
     assert len(processes) == 1 or driver.name in {"mysql-c", "mysql-pure"}
 
 
+def test_a_limit_does_not_move_with_its_program_to_another_host(
+    cluster: LocalCluster, open_pooled: Open, driver: Driver
+) -> None:
+    moving: dict[str, Any] = {"plugins": "read_write_splitting", "autocommit": True}
+    open_pooled(cluster, cluster.writer.host, socket_timeout=30, **moving).close()
+    with closing(open_pooled(cluster, cluster.writer.host, reset_session_state_on_close=False, **moving)) as connection:
+        connection.read_only = True
+        execute(connection, "SELECT 1").close()
+    for host in [reader.host for reader in cluster.readers]:
+        with closing(open_pooled(cluster, host, socket_timeout=0.3, **moving)) as limited:
+            with pytest.raises(QueryTimeoutError):
+                execute(limited, driver.engine.sleep.format(20))
+
+
 def test_closing_does_not_wait_for_a_silent_server(cluster: LocalCluster, open_pooled: Open) -> None:
     connection = open_pooled(cluster, cluster.writer.host, plugins="none", auxiliary_query_timeout_sec=0.5)
     execute(connection, "SELECT 1")
@@ -311,21 +326,36 @@ def open_blocking(cluster: LocalCluster, driver: Driver) -> AwsWrapperConnection
     return AwsWrapperConnection.connect(driver.connect, conninfo, plugins="none", **driver.arguments)
 
 
-@pytest.mark.usefixtures("pools")
-def test_a_forked_child_uses_none_of_its_parents_connections(cluster: LocalCluster, driver: Driver) -> None:
-    in_use = open_blocking(cluster, driver)
-    open_blocking(cluster, driver).close()
-    with closing(open_blocking(cluster, driver)) as idle:
-        processes = {process_of(in_use), process_of(idle)}
+FORKING = """
+    from aws_advanced_python_wrapper.connection_provider import ConnectionProviderManager
+    from aws_advanced_python_wrapper.sql_alchemy_connection_provider import SqlAlchemyPooledConnectionProvider
+
+    def open_pooled():
+        return connect(plugins="none", autocommit=False)
+
+    query = words[0]
+    ConnectionProviderManager.set_connection_provider(SqlAlchemyPooledConnectionProvider())
+    in_use, idle = open_pooled(), open_pooled()
+    processes = {ask(in_use, query), ask(idle, query)}
+    idle.close()
     child = os.fork()
     if not child:
+        signal.alarm(30)
         in_use.close()
-        os._exit(process_of(open_blocking(cluster, driver)) in processes)
-    assert os.waitpid(child, 0)[1] == 0
-    assert instance_of(in_use) == cluster.writer.name
+        assert ask(open_pooled(), query) not in processes
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert ask(in_use, query) in processes
     in_use.close()
-    with closing(open_blocking(cluster, driver)) as connection:
-        assert process_of(connection) in processes
+    with open_pooled() as connection:
+        assert ask(connection, query) in processes
+    print("each has its own")
+    """
+
+
+def test_a_forked_child_uses_none_of_its_parents_connections(cluster: LocalCluster, driver: Driver) -> None:
+    words = programs.arguments(cluster.conninfo(cluster.writer.host), driver, driver.engine.process)
+    assert program(programs.connecting(FORKING), *words, warnings="ignore") == "each has its own"
 
 
 @pytest.mark.usefixtures("pools")

@@ -18,8 +18,9 @@ from aws_advanced_python_wrapper.driver_configuration_profiles import DriverConf
 from aws_advanced_python_wrapper.parameters.catalogue import PURPOSES
 from cluster import programs
 from cluster.engines import POSTGRESQL
-from cluster.support import PATIENCE, Background, login_role, value
+from cluster.support import Background, login_role, value
 from cluster.ways import WAYS, Way
+from support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

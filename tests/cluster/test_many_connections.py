@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import logging
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ import pytest
 from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from cluster.drivers import ASYNCIO, BLOCKING
-from cluster.support import eventually, execute, fresh_table, ids_in, instance_of, true_writer
+from cluster.support import execute, fresh_table, ids_in, instance_of, true_writer
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +33,8 @@ AT_ONCE = 16
 """Connections to one host that a failover may open at a time."""
 STRANGERS = 4
 """Monitors may be connecting at the same moment."""
-PATIENCE = 120.0
-"""Seconds in which all connections must be open."""
+ROUNDS = 4
+"""Crashes at most; each takes some ten seconds."""
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -55,11 +57,13 @@ class Ledger:
         self.cluster = cluster
         self.driver = driver
         self.number = NUMBER[driver.engine.name]
-        self.conninfo = cluster.conninfo(monitor_disposal_time_ms=0)
+        # All connect at once: on a busy machine some answers take longer than the driver usually waits.
+        self.conninfo = cluster.conninfo(monitor_disposal_time_ms=0, auxiliary_query_timeout_sec=60)
         self.table = fresh_table(cluster, "ledger", "id int")
         self.insert = f"INSERT INTO {self.table} VALUES (%s)"
         self.acknowledged: list[int] = []
         self.hosts: list[str] = []
+        self.given_up = threading.Event()
 
     def check(self) -> None:
         writer = true_writer(self.cluster)
@@ -72,7 +76,7 @@ class Ledger:
 
     def crash_the_writer(self) -> None:
         """Crash it once every connection has written, with all of them writing."""
-        eventually(lambda: len({row % self.number for row in list(self.acknowledged)}) == self.number, PATIENCE)
+        eventually(lambda: len({row % self.number for row in list(self.acknowledged)}) == self.number)
         for instance in self.cluster.instances:
             instance.proxy.reset_counters()
         self.cluster.failover(kind="crash", wait="writer")
@@ -80,7 +84,7 @@ class Ledger:
 
 def write_until_failed_over(connection: Any, ledger: Ledger, number: int) -> None:
     survived, row = False, number
-    while not survived:
+    while not survived and not ledger.given_up.is_set():
         try:
             execute(connection, ledger.insert, row).close()
             ledger.acknowledged.append(row)
@@ -126,8 +130,12 @@ def run_threads(ledger: Ledger) -> None:
     with ThreadPoolExecutor(ledger.number + 1) as pool:
         futures = [pool.submit(one, number) for number in range(ledger.number)]
         futures.append(pool.submit(ledger.crash_the_writer))
-        for future in futures:
-            future.result()
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            ledger.given_up.set()  # the others would write for ever
+            raise
 
 
 def run_tasks(ledger: Ledger) -> None:
@@ -159,22 +167,31 @@ CROWDS = {
 }
 
 
+def play(crowd: str, large_cluster: LocalCluster) -> None:
+    """Have the writer crash under the crowd, and all that it leaves behind end."""
+    run, driver = CROWDS[crowd]
+    ledger = Ledger(large_cluster, driver)
+    run(ledger)
+    large_cluster.wait_settled()
+    ledger.check()
+    eventually(lambda: not [one for one in threading.enumerate() if one.name.startswith(("topology ", "host "))])
+    gc.collect()
+
+
 @pytest.mark.parametrize("crowd", CROWDS)
 def test_hundreds_of_connections_reach_the_new_writer_and_lose_nothing(
-    request: pytest.FixtureRequest, crowd: str
+    request: pytest.FixtureRequest, crowd: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, driver = CROWDS[crowd]
+    caplog.set_level(logging.WARNING)  # what pytest keeps of the logs, errors and all they hold on to, is memory too
+    _, driver = CROWDS[crowd]
     driver.skip_if_missing()
     large_cluster: LocalCluster = request.getfixturevalue(f"large_{driver.engine.name}")
     large_cluster.restore()
-    grown = []
-    for _ in range(2):
-        ledger = Ledger(large_cluster, driver)
-        run(ledger)
-        large_cluster.wait_settled()
-        ledger.check()
-        eventually(lambda: not [one for one in threading.enumerate() if one.name.startswith(("topology ", "host "))])
-        gc.collect()
-        grown.append(memory())
-    # The first round fills what Python keeps for later; what the second adds would be added by each.
-    assert grown[1] - grown[0] < 30e6
+    # The first rounds fill what Python and the C library keep for later; what is lost is lost in each.
+    after = [0]
+    while len(after) <= ROUNDS:
+        play(crowd, large_cluster)
+        after.append(memory())
+        if after[-1] - after[-2] < 30e6:
+            return
+    pytest.fail(f"each round takes more memory: {after[1:]}")

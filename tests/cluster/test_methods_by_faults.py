@@ -16,7 +16,8 @@ from cluster.engines import POSTGRESQL
 from cluster.faults import TABLE, Case, done, first_value
 from cluster.mysql_faults import ELSEWHERE, NOT_IMPLEMENTED
 from cluster.playing import cases_of
-from cluster.support import PATIENCE, engine_of, eventually, fresh_table, true_writer
+from cluster.support import engine_of, fresh_table, true_writer
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ SETTINGS = {
     "failure_detection_time_ms": 1000,
     "failure_detection_interval_ms": 200,
     "failure_detection_count": 2,
+    "auxiliary_query_timeout_sec": 20,  # all connect at once: on a busy machine answers take long
 }
 
 
@@ -78,8 +80,9 @@ class Scene:
         self._cut.set()
 
     def is_in_the_middle(self) -> bool:
-        """Tell whether the method waits, or did: the silence may have been noticed already."""
-        self._met = self._met or bool(self.outcome or self.connection._session.running)
+        """Tell whether the method waits, or did: the silence may have been noticed before it had begun."""
+        session, raw = self.connection._session, self.connection.target_connection
+        self._met = self._met or bool(self.outcome or session.running or session.adapter.is_closed(raw))
         return self._met
 
     async def play(self, connecting: Any) -> None:

@@ -12,7 +12,8 @@ from cluster.drivers import every_driver
 from cluster.engines import POSTGRESQL
 from cluster.faults import TABLE, Case, done
 from cluster.playing import cases_of
-from cluster.support import PATIENCE, eventually, fresh_table
+from cluster.support import fresh_table
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,16 +14,8 @@ from aws_advanced_python_wrapper.core.waiting import wait_topology
 from aws_advanced_python_wrapper.deadline import Deadline
 from cluster.drivers import both_engines
 from cluster.engines import POSTGRESQL
-from cluster.support import (
-    administrate,
-    assert_on_true_writer,
-    at_server,
-    database,
-    driver_threads,
-    eventually,
-    login_role,
-    value,
-)
+from cluster.support import administrate, assert_on_true_writer, at_server, database, driver_threads, login_role, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

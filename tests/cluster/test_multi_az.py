@@ -21,7 +21,6 @@ from cluster.support import (
     administrate,
     at_server,
     engine_of,
-    eventually,
     execute,
     fresh_table,
     is_in_transaction,
@@ -31,6 +30,7 @@ from cluster.support import (
     true_writer,
     value,
 )
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

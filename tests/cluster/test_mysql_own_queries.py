@@ -12,7 +12,8 @@ from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.database.detection import detect
 from aws_advanced_python_wrapper.database.mysql import AURORA_MYSQL, MULTI_AZ_MYSQL
 from aws_advanced_python_wrapper.deadline import Deadline
-from cluster.support import administrate, at_server, database, eventually, execute, value
+from cluster.support import administrate, at_server, database, execute, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -30,7 +30,7 @@ MANY, FEW = 10_000, 1_000
 
 FROZEN, THAWED = 0.05, 1.0  # s
 
-LONGEST = 600  # s
+LONGEST = 240  # s
 
 
 def soak(driver: Driver, parameters: dict[str, Any], connections: int) -> dict[str, Any]:

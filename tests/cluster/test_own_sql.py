@@ -10,7 +10,8 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from aws_advanced_python_wrapper import FailoverSuccessError
-from cluster.support import at_server, eventually, execute, fresh_table, is_in_transaction, process_of, value
+from cluster.support import at_server, execute, fresh_table, is_in_transaction, process_of, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster

@@ -23,7 +23,6 @@ from cluster.support import (
     Background,
     administrate,
     at_server,
-    eventually,
     execute,
     fresh_table,
     instance_of,
@@ -32,6 +31,7 @@ from cluster.support import (
     true_writer,
     value,
 )
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
@@ -533,7 +533,7 @@ def test_a_pool_lends_connections_that_move(cluster: LocalCluster) -> None:
 
 
 FORK = """
-    import os, sys
+    import os, signal, sys
     import psycopg
     from aws_advanced_python_wrapper import AwsWrapperConnection
     writes = AwsWrapperConnection.connect(
@@ -545,6 +545,7 @@ FORK = """
     reader = pid()
     child = os.fork()
     if child == 0:
+        signal.alarm(30)
         # The child may only move: the connection that serves is its parent's, as with psycopg.
         for read_only in (False, True):
             writes.read_only = read_only

@@ -12,16 +12,8 @@ from aws_advanced_python_wrapper import FailoverSuccessError
 from cluster import programs
 from cluster.drivers import every_driver
 from cluster.engines import POSTGRESQL
-from cluster.support import (
-    PATIENCE,
-    Background,
-    assert_on_true_writer,
-    at_server,
-    eventually,
-    instance_of,
-    is_reader,
-    value,
-)
+from cluster.support import Background, assert_on_true_writer, at_server, instance_of, is_reader, value
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper import AwsWrapperConnection

@@ -14,7 +14,8 @@ from aws_advanced_python_wrapper import (
     TransactionResolutionUnknownError,
 )
 from cluster.drivers import every_driver
-from cluster.support import Background, Connect, assert_on_true_writer, eventually, execute, fresh_table, value
+from cluster.support import Background, Connect, assert_on_true_writer, execute, fresh_table, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +18,17 @@ from cluster.support import (
     Background,
     assert_on_true_writer,
     at_server,
-    eventually,
     execute,
     fresh_table,
+    interrupt_the_test,
     process_of,
     program,
     value,
 )
+from support.waiting import after, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
@@ -148,16 +147,8 @@ def test_a_failover_that_was_interrupted_is_made_up_for_at_the_next_call(
     for instance in cluster.instances:
         cluster.kill(instance)
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.5)
-        with pytest.raises(KeyboardInterrupt):
-            execute(connection, "SELECT 1")
-    finally:
-        signal.signal(signal.SIGALRM, handler)
+    with after(0.5, interrupt_the_test), pytest.raises(KeyboardInterrupt):
+        execute(connection, "SELECT 1")
     cluster.restore()
     with pytest.raises(outcome):
         execute(connection, "SELECT 1")

@@ -37,7 +37,6 @@ from cluster.support import (
     assert_on_true_writer,
     end_process,
     engine_of,
-    eventually,
     execute,
     fresh_table,
     instance_of,
@@ -48,6 +47,7 @@ from cluster.support import (
 )
 from support import user_guide
 from support.scripted_server import ScriptedServer
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,8 +95,8 @@ def honours(*rows: str) -> Callable[[Test], Test]:
 # Every row
 
 
-def test_every_row_is_shown_to_be_honoured_or_said_to_come_later() -> None:
-    assert sorted(HONOURED) == sorted(set(ROWS) - user_guide.LATER)
+def test_every_row_is_shown_to_be_honoured() -> None:
+    assert sorted(HONOURED) == sorted(set(ROWS) - user_guide.SIGN_IN)
 
 
 @pytest.mark.parametrize("name", PARAMETER_ROWS)
@@ -125,20 +125,18 @@ def test_a_parameter_is_accepted_however_it_is_given(
     assert settings[PARAMETERS[name]] == written
 
 
-@pytest.mark.parametrize("code", sorted(set(user_guide.PLUGINS.values()) - user_guide.LATER))
+@pytest.mark.parametrize("code", sorted(user_guide.SIGN_IN))
+def test_a_plugin_that_signs_in_has_the_code_that_is_printed(code: str) -> None:
+    (plugin,) = plugin_classes([code], sort=True)
+    assert plugin.code == code
+
+
+@pytest.mark.parametrize("code", sorted(set(user_guide.PLUGINS.values()) - user_guide.SIGN_IN))
 def test_a_plugin_is_accepted_under_the_code_that_is_printed(
     cluster: LocalCluster, connect: Connect, code: str
 ) -> None:
     (plugin,) = connect(cluster, plugins=code)._session.plugins
     assert plugin.code == code
-
-
-@pytest.mark.parametrize("code", sorted(user_guide.LATER))
-def test_a_plugin_that_comes_later_is_refused_with_words_that_say_so(
-    cluster: LocalCluster, connect: Connect, code: str
-) -> None:
-    with pytest.raises(AwsWrapperError, match=f"the plugin '{code}' is not supported yet"):
-        connect(cluster, plugins=f"failover,{code}")
 
 
 # Parameters

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from aws_advanced_python_wrapper.cluster.selectors import SELECTORS
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.local import LocalCluster
+from aws_advanced_python_wrapper.local.aws.client import Aws
+from aws_advanced_python_wrapper.local.idp.client import IdentityProviders
+from aws_advanced_python_wrapper.local.idp.realm import State
 from aws_advanced_python_wrapper.local.instance import ProxyControls
 from aws_advanced_python_wrapper.parameters.catalogue import PARAMETERS
 from aws_advanced_python_wrapper.parameters.failover import FAILOVER_MODE
@@ -95,6 +98,22 @@ def test_the_methods_of_the_local_cluster_exist() -> None:
     assert all(names)
     assert [name for name in names[0] if not hasattr(LocalCluster, name)] == []
     assert [name for name in names[1] if not hasattr(ProxyControls, name)] == []
+
+
+def test_what_can_be_done_to_aws_exists() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("local-cluster.md", "Rehearse sign-in"), re.MULTILINE)
+    names = [name for row in rows for name in re.findall(r"`(\w+)\(", row)]
+    assert len(names) == len(set(names)) == 12
+    assert [name for name in names if not hasattr(Aws, name)] == []
+
+
+def test_what_can_be_done_to_identity_providers_exists() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("federated-sign-in.md", "Rehearse it"), re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`(\w+)\(", row)}
+    assert len(names) == 7
+    assert [name for name in names if not hasattr(IdentityProviders, name)] == []
+    (states,) = re.findall(r"set_state\(state\)` \| (.*) \|", section("federated-sign-in.md", "Rehearse it"))
+    assert sorted(re.findall(r"`(\w+)`", states)) == sorted(get_args(State))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

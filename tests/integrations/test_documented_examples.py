@@ -6,6 +6,7 @@ Addresses of an imaginary cluster are replaced by those of the local one; all el
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import runpy
 import shlex
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 # What a text may hold, and how it is kept true. Diagrams and tables of contents are Sphinx's.
-LANGUAGES = {"python", "console", "ini", "text", "toml", "mermaid", "{toctree}"}
+LANGUAGES = {"python", "console", "ini", "json", "text", "toml", "mermaid", "{toctree}"}
 
 CONNECTION_STRING = re.compile(rf"^(?:host=|{URL}).*$", re.MULTILINE)
 INLINE_URL = re.compile(rf"`({URL}[^`…]+)`")
@@ -81,9 +82,23 @@ def test_a_program_runs(block: Block, request: pytest.FixtureRequest, tmp_path: 
     program.write_text(runnable(block.text, cluster_for(block.text, request)))
     pytest_options = ["-m", "pytest", "-p", "no:cacheprovider"] if "def test_" in block.text else []
     done = subprocess.run(
-        [sys.executable, *pytest_options, str(program)], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, *pytest_options, str(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+        timeout=110,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@of_language("json")
+def test_a_policy_allows_one_thing_somewhere(block: Block) -> None:
+    policy = json.loads(block.text)
+    assert policy["Version"] == "2012-10-17"
+    for statement in policy["Statement"]:
+        assert (statement["Effect"], "*" in statement["Resource"]) == ("Allow", False)
+        assert re.fullmatch(r"[a-z-]+:[A-Za-z]+", statement["Action"])
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
@@ -156,8 +171,8 @@ def test_a_command_exists(place: str, words: list[str]) -> None:
             assert callable(parser().parse_args(arguments).run)
         case ["python3", "dev.py", "psycopg-suite", *arguments]:
             asked = [sys.executable, "-m", "psycopg_suite", "--help"]
-            help_text = subprocess.run(asked, cwd=ROOT / "tests", capture_output=True, text=True, check=True).stdout
-            assert [word for word in arguments if word.startswith("--") and word not in help_text] == []
+            done = subprocess.run(asked, cwd=ROOT / "tests", capture_output=True, text=True, check=True, timeout=60)
+            assert [word for word in arguments if word.startswith("--") and word not in done.stdout] == []
         case ["python3", "dev.py", *arguments]:
             runpy.run_path(str(ROOT / "dev.py"))["parser"]().parse_known_args(arguments)
         case ["pip", "install", *packages]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import socket
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aws_advanced_python_wrapper import AwsWrapperConnection, FailoverSuccessError, release_resources
+from aws_advanced_python_wrapper import release_resources
+from cluster import programs
 from cluster.drivers import BLOCKING, Driver
-from cluster.support import at_server, eventually, instance_of, true_writer, value
+from cluster.support import at_server, true_writer
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local import LocalCluster
-
-PATIENCE = 60.0
 
 # Loaded before the fork, as with `gunicorn --preload`: the connection of the parent is there in each child too.
 DATABASE = """
@@ -103,7 +102,7 @@ def server(
             raise
         finally:
             process.kill()
-            process.wait()
+            process.wait(PATIENCE)
 
 
 def answers_of_all_workers(ask: Callable[[], Any], workers: int) -> dict[int, tuple[str, bool]]:
@@ -181,7 +180,7 @@ def test_celery_prefork_workers_fail_over(cluster: LocalCluster, driver: Driver,
 
     def ask() -> Any:
         asker = [sys.executable, "-W", "ignore", "-c", asking]
-        done = subprocess.run(asker, cwd=tmp_path, capture_output=True, check=True)
+        done = subprocess.run(asker, cwd=tmp_path, capture_output=True, check=True, timeout=PATIENCE)
         return json.loads(done.stdout)
 
     options = ("-A", "messages", "worker", "--pool=prefork", "--concurrency=2", "--without-gossip", "--without-mingle")
@@ -189,35 +188,51 @@ def test_celery_prefork_workers_fail_over(cluster: LocalCluster, driver: Driver,
         assert_all_fail_over(cluster, ask)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_pools_of_multiprocessing_fail_over(cluster: LocalCluster, driver: Driver, method: str) -> None:
-    connection = connect(driver, cluster.conninfo())
-    context: Any = multiprocessing.get_context(method)
-    at_work = driver.engine.sleepers.format(0.01)
-    with context.Pool(2) as pool:
-        results = [pool.apply_async(survive_a_failover, (driver.name, cluster.conninfo())) for _ in range(2)]
-        eventually(lambda: at_server(cluster, cluster.writer.name, at_work) == 2)
-        cluster.failover(kind="crash")
-        assert [result.get(PATIENCE) for result in results] == [true_writer(cluster)] * 2
-    with pytest.raises(FailoverSuccessError):
-        value(connection, "SELECT 1")
-    assert instance_of(connection) == true_writer(cluster)
-    connection.close()
+POOL = """
+    import multiprocessing
 
+    def survive_a_failover(sleep, who):
+        # Works until the connection fails over; returns the instance it leads to then.
+        connection = connect()
+        try:
+            while True:
+                ask(connection, sleep)
+        except FailoverSuccessError:
+            return ask(connection, who)
+        finally:
+            connection.close()
 
-def connect(driver: Driver, conninfo: str) -> AwsWrapperConnection:
-    return AwsWrapperConnection.connect(driver.connect, conninfo, autocommit=True, **driver.arguments)
-
-
-def survive_a_failover(name: str, conninfo: str) -> str:
-    """Work until the connection fails over, and return the instance it leads to then."""
-    driver = BLOCKING[name]
-    connection = connect(driver, conninfo)
-    try:
-        while True:
-            value(connection, driver.engine.sleep.format(0.01))
-    except FailoverSuccessError:
-        return instance_of(connection)
-    finally:
+    def main():
+        method, *queries = words
+        connection = connect()
+        with multiprocessing.get_context(method).Pool(2, signal.alarm, (100,)) as pool:
+            results = [pool.apply_async(survive_a_failover, queries) for _ in range(2)]
+            hosts = [result.get(60) for result in results]
+        try:
+            ask(connection, "SELECT 1")
+        except FailoverSuccessError:
+            print(*hosts, ask(connection, queries[1]))
         connection.close()
+
+    if __name__ == "__main__":
+        main()
+    """
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_pools_of_multiprocessing_fail_over(cluster: LocalCluster, driver: Driver, method: str, tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"  # what is not forked imports it
+    script.write_text(programs.connecting(POOL))
+    engine = driver.engine
+    words = programs.arguments(cluster.conninfo(), driver, method, engine.sleep.format(0.01), engine.who)
+    command = [sys.executable, "-W", "ignore", str(script), *words]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as process:
+        try:
+            at_work = engine.sleepers.format(0.01)
+            eventually(lambda: at_server(cluster, cluster.writer.name, at_work) == 2)
+            cluster.failover(kind="crash")
+            told, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert told.split() == [true_writer(cluster)] * 3

@@ -202,11 +202,15 @@ def test_django_lives_through_a_failover(cluster: LocalCluster, tmp_path: Path) 
             print(what, file=to_django, flush=True)
             return process.stdout.readline().strip()
 
-        assert ask("the first request") == cluster.writer.name
-        new = cluster.failover().new_writer
-        assert ask("go on") == "FailoverSuccessError"
-        assert ask("go on") == new
-        cluster.wait_settled()
-        newer = cluster.failover(wait="all").new_writer
-        assert ask("a new request") == newer
+        try:
+            assert ask("the first request") == cluster.writer.name
+            new = cluster.failover().new_writer
+            assert ask("go on") == "FailoverSuccessError"
+            assert ask("go on") == new
+            cluster.wait_settled()
+            newer = cluster.failover(wait="all").new_writer
+            assert ask("a new request") == newer
+        except BaseException:
+            process.kill()
+            raise
     assert process.returncode == 0

@@ -113,5 +113,11 @@ def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[s
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     words = [str(word) for word in command]
     return subprocess.run(
-        words, capture_output=True, text=True, check=False, cwd="/", env={**inherited, "PIP_RETRIES": "1", **variables}
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        cwd="/",
+        env={**inherited, "PIP_RETRIES": "1", **variables},
     )

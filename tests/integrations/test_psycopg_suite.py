@@ -76,6 +76,7 @@ def compared(folder: Path, files: dict[str, str], *words: str) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
+        timeout=110,
     )
 
 
@@ -107,6 +108,7 @@ def test_a_folder_without_psycopgs_tests_is_refused(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=110,
     )
     assert done.returncode == 1
     assert f"{tmp_path} is no source tree of psycopg" in done.stderr

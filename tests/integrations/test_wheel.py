@@ -16,11 +16,12 @@ PACKAGE = "aws_advanced_python_wrapper"
 BROUGHT_BY_EXTRAS = {
     *("sqlalchemy", "psycopg", "mysql", "aiomysql", "pymysql"),
     *("cryptography", "rich", "trustme", "pytest"),
+    *("botocore", "requests", "moto", "werkzeug"),
 }
 NEEDS_AN_EXTRA = (
     *(f"{PACKAGE}.driver.", f"{PACKAGE}.local.", f"{PACKAGE}.psycopg", f"{PACKAGE}.aio.psycopg"),
     *(f"{PACKAGE}.mysql_connector", f"{PACKAGE}.aio.mysql_connector", f"{PACKAGE}.aio.aiomysql"),
-    f"{PACKAGE}.sql_alchemy_connection_provider",
+    *(f"{PACKAGE}.sql_alchemy_connection_provider", f"{PACKAGE}.sign_in."),
 )
 
 # Every module, with what kept it from being imported ("" if nothing did).
@@ -176,6 +177,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=280,
         cwd="/",
         env={**inherited, "PIP_RETRIES": "1"},
     )

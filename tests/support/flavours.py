@@ -14,6 +14,7 @@ from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.core.asyncio_io import AsyncioIo
 from aws_advanced_python_wrapper.core.io import BlockingIo, Io, run
+from aws_advanced_python_wrapper.core.opening import sign_in_of
 from aws_advanced_python_wrapper.core.registry import plugin_classes
 from aws_advanced_python_wrapper.core.session import Session
 from aws_advanced_python_wrapper.properties import Settings
@@ -61,7 +62,8 @@ class Flavour(ABC):
         given = Settings.from_arguments(
             "", {**QUICK, "failover_mode": None, "host": host, **settings}, adapter.parameters
         )
-        return Session(given, adapter, self.io(), plugin_classes(plugins, sort=True))
+        chain = plugin_classes(plugins, sort=True)
+        return Session(given, adapter, self.io(), chain, sign_in_of(chain, given, adapter))
 
     async def connected(
         self,

@@ -29,7 +29,7 @@ def packet(sequence: int, payload: bytes) -> bytes:
 
 def greeting(plugin: str, *, tls: bool) -> bytes:
     lower = 0x8200 | (SSL if tls else 0)
-    fixed = struct.pack("<I8sxHBHHB10x", 7, NONCE[:8], lower, 255, 2, 0x8, 21)
+    fixed = struct.pack("<I8sxHBHHB10x", 7, NONCE[:8], lower, 255, 2, 0x28, 21)
     return b"\x0a9.7.4\0" + fixed + NONCE[8:] + b"\0" + plugin.encode() + b"\0"
 
 

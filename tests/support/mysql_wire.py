@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.mysql.dialogue import MysqlDialogue
 from aws_advanced_python_wrapper.local.proxy.mysql.face import MysqlFace
 from aws_advanced_python_wrapper.local.proxy.mysql.packets import Capability, Packet
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Accepts
 
 OTHERS = Capability(1 << 9 | 1 << 19)  # protocol 4.1, authentication by plugins
 OFFERED = OTHERS | Capability.ZSTD | Capability.COMPRESS | Capability.SSL
@@ -19,12 +23,12 @@ ANSWERED = b"SELECT 'one' AS `@@aurora_server_id`"
 class RecordingWire:
     """Keeps what is sent; TLS is only noted, and its bytes are plain."""
 
-    def __init__(self, *, offers_tls: bool = True, requires_tls: bool = False) -> None:
+    def __init__(self, *, offers_tls: bool = True, requires_tls: bool = False, accepts: Accepts | None = None) -> None:
         self.offers_tls, self.requires_tls, self.encrypted = offers_tls, requires_tls, False
         self.client, self.server = b"", b""
         self.logins = 0
         self.refused = False
-        self.dialogue = MysqlDialogue(self, MysqlFace.aurora("one", "3", "here.hosts"))
+        self.dialogue = MysqlDialogue(self, MysqlFace.aurora("one", "3", "here.hosts"), accepts)
 
     def send_client(self, data: bytes) -> None:
         self.client += data

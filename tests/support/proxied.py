@@ -133,6 +133,10 @@ class TlsClient:
     async def send(self, data: bytes) -> None:
         await self._until_done(lambda: self.session.write(data))
 
+    async def goodbye(self) -> None:
+        """End in good order; returns when the other side has, too."""
+        await self._until_done(self.session.unwrap)
+
     async def receive(self, size: int) -> bytes:
         """Return `size` bytes, or those before the server's goodbye; without one, SSLEOFError is raised."""
         data = b""

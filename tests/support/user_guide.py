@@ -45,5 +45,5 @@ PLUGINS: Final[dict[str, str]] = {
 MISPRINTED: Final[dict[str, str]] = {"cluster_instance_host_pattern": "None"}
 """What the table should say: a pattern for host names is no number."""
 
-LATER: Final = frozenset({"iam", "aws_secrets_manager", "federated_auth"})
-"""The plugins that this version does not have."""
+SIGN_IN: Final = frozenset({"iam", "aws_secrets_manager", "federated_auth"})
+"""The plugins that need AWS, and have tests of their own."""

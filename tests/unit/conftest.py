@@ -11,6 +11,9 @@ from support.flavours import AsyncioFlavour, BlockingFlavour, Flavour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.aws_api import Aws
 
 
 @pytest.fixture
@@ -31,3 +34,12 @@ def network() -> Iterator[FakeNetwork]:
 def flavour(request: pytest.FixtureRequest) -> Flavour:
     made: Flavour = request.param()
     return made
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """AWS's APIs in this process, and an access key that counts, which AWS's library finds."""
+    from support.aws_api import serving_aws  # takes a second
+
+    with serving_aws(tmp_path, monkeypatch) as made:
+        yield made

@@ -89,9 +89,9 @@ def test_an_alarm_rings_once_when_its_time_is_up(flavour: Flavour) -> None:
 def test_what_ends_in_time_rings_no_alarm(flavour: Flavour) -> None:
     async def scenario() -> None:
         first, second = Bell(), Bell()
-        with flavour.io().alarm(SOON, first) as alarm:
+        with flavour.io().alarm(50 * SOON, first) as alarm:
             pass
-        with flavour.io().alarm(4 * SOON, second):
+        with flavour.io().alarm(60 * SOON, second):
             await rung(flavour, 1, second)
         assert not alarm.rang
         assert first.times == 0
@@ -393,7 +393,7 @@ def test_many_threads_set_alarms_that_do_not_ring() -> None:
 
 def test_a_forked_child_has_a_thread_of_its_own() -> None:
     program = """
-import os, threading
+import os, signal, threading
 from aws_advanced_python_wrapper.core.alarms import ThreadAlarm
 
 def rings():
@@ -405,6 +405,7 @@ with ThreadAlarm(60, print):
     assert rings()
     child = os.fork()
     if not child:
+        signal.alarm(20)
         os._exit(0 if rings() else 1)
 assert os.waitpid(child, 0)[1] == 0
 assert rings()

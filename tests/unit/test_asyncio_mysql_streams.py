@@ -91,7 +91,7 @@ def opening(request: pytest.FixtureRequest, clerk: Clerk, server: Server) -> Any
 async def gone(clerk: Clerk, number: int = 1) -> None:
     for _ in range(3):  # the loop goes round, as it does where it ends
         await asyncio.sleep(0)
-    eventually(lambda: len(clerk.left) == number, 5)
+    eventually(lambda: len(clerk.left) == number)
 
 
 def test_a_login_whose_first_statements_fail_leaves_no_stream(opening: Any, clerk: Clerk) -> None:

@@ -116,7 +116,9 @@ from aws_advanced_python_wrapper.driver.catalogue import adapter_for
 assert not mysql.connector.HAVE_CEXT
 assert mysql_connector.connect and adapter_for(mysql.connector.connect).code == "mysql-connector-python"
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -111,7 +111,7 @@ def test_a_malformed_string_is_refused_as_by_libpq_and_nothing_of_it_is_shown(co
         ("postgresql://me:sec/ret@db/app", "a port number"),
         ("postgresql://db:٣", "a port number"),
         ("mariadb://me:secret@db", "postgresql:// or postgres:// or mysql://"),
-        ("mysql+aiomysql://me:secret@db", "postgresql:// or postgres:// or mysql://"),
+        ("mysql+aiomysql://me:secret@db", "mysql://, without the name of a driver"),
         ("postgresql+psycopg://me:secret@db", "postgresql:// or postgres:// or mysql://"),
         ("mysql://me:sec@ret@db/app", "write %40 for an '@'"),
         ("postgresql://me:%ff@db", "UTF-8"),

@@ -135,12 +135,17 @@ def test_a_deployment_of_mysql_is_told_by_as_few_queries_as_can_be(
     ],
 )
 def test_a_dialect_goes_by_each_of_its_spellings(code: str, expected: Dialect) -> None:
-    assert named(code) is expected
+    assert named(code, "mysql" if "mysql" in expected.code else "postgresql") is expected
 
 
 def test_an_unknown_dialect_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(AwsWrapperError, match="did you mean 'multi-az-pg'"):
-        named("multi-as-pg")
+        named("multi-as-pg", "postgresql")
+
+
+def test_a_dialect_of_another_engine_is_refused_with_those_that_fit() -> None:
+    with pytest.raises(AwsWrapperError, match=r"^No database dialect of mysql is called .aurora-pg."):
+        named("aurora-pg", "mysql")
 
 
 @pytest.mark.parametrize(

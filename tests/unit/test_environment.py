@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from aws_advanced_python_wrapper.core.io import BlockingIo
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import PURPOSES
@@ -29,7 +29,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def session(conninfo: str | None = "", **arguments: Any) -> Session:
-    return session_for(psycopg.connect, conninfo, arguments, BlockingIo())
+    return run(session_for(psycopg.connect, conninfo, arguments, BlockingIo()))
 
 
 @pytest.mark.parametrize(

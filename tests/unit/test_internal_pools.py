@@ -11,6 +11,8 @@ import pytest
 from aws_advanced_python_wrapper.aio import AsyncPooledConnectionProvider
 from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProviderManager
 from aws_advanced_python_wrapper.core.leases import provider_for
+from aws_advanced_python_wrapper.core.plugin import Plugin
+from aws_advanced_python_wrapper.core.sign_in import DatabaseCredentials, SignIn
 from aws_advanced_python_wrapper.errors import (
     AwsWrapperError,
     FailoverFailedError,
@@ -25,8 +27,12 @@ from support.flavours import AsyncioFlavour
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.core.pools import PooledConnectionProvider
     from aws_advanced_python_wrapper.core.session import Session
+    from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.properties import Settings
     from support.flavours import Flavour
 
     SetUp = Callable[..., PooledConnectionProvider]
@@ -404,6 +410,55 @@ def test_each_connection_is_opened_with_the_password_of_its_attempt(
         assert [session.raw.arguments["password"] for session in sessions] == tokens
         assert provider.num_pools == 1
         await close_all(*sessions)
+
+    flavour.run(scenario())
+
+
+class Keys(SignIn):
+    """Gives one password, whoever asks."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password
+
+    @property
+    def key(self) -> str:
+        return f"those who have {self._password}"
+
+    async def credentials(self, request: CredentialsRequest) -> DatabaseCredentials | None:
+        return None if request.refused else self.at_hand(request.settings, request.host)
+
+    def at_hand(self, settings: Settings, host: HostInfo) -> DatabaseCredentials:
+        del settings, host
+        return DatabaseCredentials(None, self._password)
+
+
+class Keeper(Plugin):
+    code = "keeper"
+
+    @classmethod
+    def sign_in(cls, settings: Settings, adapter: DriverAdapter) -> SignIn | None:
+        del adapter
+        return Keys(settings.driver["password"])
+
+
+def test_only_who_signs_in_alike_gets_the_connection_that_another_has_opened(
+    flavour: Flavour, network: FakeNetwork, pooled: SetUp
+) -> None:
+    cluster = FakeCluster(network)
+    network.passwords = {"valid"}
+    provider = pooled()
+
+    async def scenario() -> None:
+        first = await flavour.connected(network, cluster[1].name, [Keeper], password="valid")
+        raw = first.raw
+        await first.end()
+        with pytest.raises(LoginError):
+            await flavour.connected(network, cluster[1].name, [Keeper], password="invalid")
+        second = await flavour.connected(network, cluster[1].name, [Keeper], password="valid")
+        assert second.raw is raw
+        await second.end()
+        assert set(provider.keys()) == {PoolKey(f"{cluster[1].name}:5432/", "app")}
+        assert "have" not in repr(provider)
 
     flavour.run(scenario())
 

@@ -213,13 +213,12 @@ def test_the_lock_lets_one_in_at_a_time(flavour: Flavour) -> None:
         lock = io.lock()
 
         async def visit(number: int) -> None:
-            async with lock:
-                inside.append(number)
-                await io.sleep(0.005)
-                most.append(len(inside))
-                inside.remove(number)
+            inside.append(number)
+            await io.sleep(0.005)
+            most.append(len(inside))
+            inside.remove(number)
 
-        assert await flavour.together(*(visit(number) for number in range(4))) == [None] * 4
+        assert await flavour.together(*(lock.holding(visit, number) for number in range(4))) == [None] * 4
 
     flavour.run(scenario())
     assert most == [1] * 4
@@ -230,16 +229,14 @@ def test_the_lock_is_free_again_after_an_error(flavour: Flavour) -> None:
         lock = flavour.io().lock()
 
         async def fail() -> None:
-            async with lock:
-                raise KeyError
+            raise KeyError
 
         async def succeed() -> str:
-            async with lock:
-                return "in"
+            return "in"
 
-        (error,) = await flavour.together(fail())
+        (error,) = await flavour.together(lock.holding(fail))
         assert isinstance(error, KeyError)
-        assert await flavour.together(succeed()) == ["in"]
+        assert await flavour.together(lock.holding(succeed)) == ["in"]
 
     flavour.run(scenario())
 

@@ -117,7 +117,74 @@ MYSQL = {
     ],
 }
 
-ALL = {**SQL_OF_ITS_OWN, **ROUTING_AND_STATE, **MYSQL}
+SIGNING_IN = {
+    "a pool goes on with a token that has expired": [
+        "unit/test_iam_sign_in.py::test_a_token_is_renewed_before_it_expires",
+        "cluster/test_iam.py::test_a_token_of_expired_keys_is_replaced",
+    ],
+    "AWS is called for each connection": [
+        "cluster/test_iam.py::test_a_warm_connection_asks_nothing_of_aws",
+        "cluster/test_secrets_manager.py::test_a_warm_connection_asks_nothing_of_aws",
+    ],
+    "AWS is called again and again by a program that is refused": [
+        "unit/test_secret_rotation.py::test_a_program_that_is_refused_again_and_again_does_not_ask_aws_each_time",
+        "unit/test_iam_sign_in.py::test_however_long_it_takes_to_look_keys_up_there_is_one_more_attempt",
+    ],
+    "a connection fails while a secret is rotated": [
+        "cluster/test_secrets_manager.py::test_a_rotation_is_not_noticed_after_any_of_its_steps",
+        "cluster/test_secrets_manager.py::test_a_program_that_connects_all_the_time_lives_through_rotations",
+    ],
+    "a secret is kept for ever, or lost as soon as AWS is down": [
+        "unit/test_secrets_manager_sign_in.py::test_one_that_has_expired_is_used_while_it_is_fetched_anew",
+        "unit/test_secrets_manager_sign_in.py::test_one_that_has_expired_serves_while_aws_is_down",
+    ],
+    "the keys of a secret are fixed": [
+        "unit/test_secrets_manager_sign_in.py::test_a_secret_may_call_them_otherwise",
+    ],
+    "any error has a token tried again": [
+        "unit/test_sign_in.py::test_other_errors_do_not_ask_for_other_credentials",
+        "unit/test_iam_sign_in.py::test_a_fresh_token_that_is_refused_ends_with_the_servers_own_error",
+    ],
+    "iam_host is taken as it comes": [
+        "unit/test_iam_endpoints.py::test_what_no_token_can_be_signed_for_is_told_before_anything_is_connected",
+    ],
+    "a token is for the region or port of another host": [
+        "unit/test_iam_endpoints.py::test_a_token_names_the_endpoint_as_rds_calls_it_and_its_region",
+        "unit/test_iam_sign_in.py::test_a_failover_goes_on_with_a_token_for_the_new_host",
+    ],
+    "an endpoint of another partition is not understood": [
+        "unit/test_iam_endpoints.py::test_a_token_names_the_endpoint_as_rds_calls_it_and_its_region",
+        "unit/test_secret_errors.py::test_an_arn_of_any_partition_tells_the_region",
+    ],
+    "one user has another's token": [
+        "unit/test_iam_sign_in.py::test_users_and_profiles_never_have_each_others_tokens",
+    ],
+    "a secret or token is logged": [
+        "unit/test_quiet.py::test_a_new_process_logs_no_secret_at_debug_and_the_programs_own_calls_as_ever",
+    ],
+    "an event loop waits for AWS": [
+        "unit/test_secrets_manager_sign_in.py::test_an_event_loop_goes_on_while_a_secret_is_fetched",
+    ],
+    "an identity provider's certificate is not checked": [
+        "unit/test_visits_to_providers.py::test_a_certificate_of_an_unknown_authority_is_refused",
+        "cluster/test_federated_sign_in.py::test_a_provider_for_whom_nobody_vouches_is_told_no_password",
+    ],
+    "a password, or the word of an identity provider, is logged": [
+        "unit/test_adfs.py::test_nothing_secret_is_logged",
+        "unit/test_okta.py::test_nothing_secret_is_logged",
+        "cluster/test_federated_sign_in.py::test_no_secret_is_logged",
+    ],
+    "an answer of an identity provider is a riddle": [
+        "unit/test_adfs.py::test_what_is_wrong_with_an_account_is_explained",
+        "unit/test_okta.py::test_what_is_wrong_with_an_account_is_explained",
+    ],
+    "attempts to sign in have an account locked": [
+        "unit/test_federated_sign_in.py::test_a_wrong_password_is_told_and_not_tried_again_at_once",
+        "unit/test_federated_sign_in.py::test_a_wrong_password_is_tried_once_for_however_many_roles_at_once",
+    ],
+}
+
+ALL = {**SQL_OF_ITS_OWN, **ROUTING_AND_STATE, **MYSQL, **SIGNING_IN}
 
 
 @pytest.mark.parametrize("fault", ALL)

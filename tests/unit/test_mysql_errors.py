@@ -217,6 +217,29 @@ def test_a_program_may_have_classes_of_its_own() -> None:
     assert classify(Special("Lost connection", 2013), connection_lost=False) is NETWORK
 
 
+def test_a_password_may_be_refused_when_a_connection_is_opened_again() -> None:
+    opened_again = ["mysql.InterfaceError", None, None, "Can not reconnect to MySQL after 1 attempt(s): 1045: Denied"]
+    refused = made([opened_again, ["mysql.ProgrammingError", 1045, "28000", "Denied"]])
+    assert classify(refused) is LOGIN
+    assert is_wrong_password(refused)
+    lost = made([opened_again, ["mysql.DatabaseError", 2003, None, "Can't connect"]])
+    assert classify(lost) is NETWORK
+
+
+def test_no_certificate_becomes_right_by_trying_again() -> None:
+    reason = ssl.SSLCertVerificationError("certificate verify failed")
+    error = made([["pymysql.OperationalError", 2003, None, f"Can't connect to MySQL server on 'x' ({reason})"]])
+    assert classify(error) is NETWORK
+    error.original_exception = reason  # type: ignore[attr-defined]
+    assert classify(error) is OTHER
+
+
+@pytest.mark.parametrize("name", ["mysql.InterfaceError", "pymysql.OperationalError"])
+def test_nor_does_a_server_offer_tls_then(name: str) -> None:
+    text = "SSL connection error: SSL is required but the server doesn't support it"
+    assert classify(made([[name, 2026, None, text]])) is OTHER
+
+
 @pytest.mark.parametrize(("number", "refused"), [(1045, True), (1698, True), (1130, False), (3118, False)])
 def test_a_wrong_password_is_told_from_another_refusal(number: int, refused: bool) -> None:
     assert is_wrong_password(connector(number)) is refused

@@ -344,7 +344,7 @@ except Exception as error:
 """
     with serving(silent) as server:
         command = [sys.executable, "-c", code, str(server.port)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["True"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from aws_advanced_python_wrapper.core.io import BlockingIo
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
@@ -20,7 +20,7 @@ def mine(**arguments: Any) -> Any:
 
 
 def adapter_code(target: Any, conninfo: str | None, **arguments: Any) -> str:
-    return session_for(target, conninfo, arguments, BlockingIo()).adapter.code
+    return run(session_for(target, conninfo, arguments, BlockingIo())).adapter.code
 
 
 def test_the_connect_function_tells_the_driver() -> None:

@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 from aws_advanced_python_wrapper.database.detection import DIALECTS
-from aws_advanced_python_wrapper.driver.catalogue import _ADAPTERS
+from aws_advanced_python_wrapper.driver.catalogue import KNOWN_DRIVERS
 from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, PARAMETERS
 from aws_advanced_python_wrapper.parameters.database import WRAPPER_DIALECT, WRAPPER_DRIVER_DIALECT
 
@@ -30,4 +30,4 @@ def test_the_page_has_one_row_for_each_parameter_and_all_its_spellings() -> None
 
 def test_the_page_names_all_dialects() -> None:
     assert sorted(CODE.findall(WRAPPER_DIALECT.doc)) == sorted(DIALECTS)
-    assert CODE.findall(WRAPPER_DRIVER_DIALECT.doc) == sorted(_ADAPTERS)
+    assert CODE.findall(WRAPPER_DRIVER_DIALECT.doc) == sorted(KNOWN_DRIVERS)

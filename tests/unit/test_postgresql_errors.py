@@ -10,7 +10,7 @@ from psycopg import errors
 
 from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
-from aws_advanced_python_wrapper.driver.psycopg.errors import classify
+from aws_advanced_python_wrapper.driver.psycopg.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.errors import AwsConnectError, AwsWrapperError, QueryTimeoutError
 from unit.libpq_messages import FOR_GOOD, PERHAPS_OVER_SOON
 
@@ -211,6 +211,28 @@ def test_a_database_that_is_gone_is_gone_on_every_host(state: str) -> None:
 def test_everything_else_tells_nothing_of_the_host(error: BaseException) -> None:
     assert classify(error) is OTHER
     assert classify(error, connection_lost=False) is OTHER
+
+
+PAM_REFUSES = AT + 'FATAL:  PAM authentication failed for user "jane"'
+NOBODY_THERE = AT + "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?"
+SEVERAL_ADDRESSES = f"{{0}}\nMultiple connection attempts failed. All failures were:\n- {NOBODY_THERE}\n- {{0}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (PAM_REFUSES, True),
+        (SEVERAL_ADDRESSES.format(PAM_REFUSES), True),
+        (AT + 'FATAL:  password authentication failed for user "jane"', True),
+        (AT + "fe_sendauth: no password supplied", True),
+        (AT + 'FATAL:  pg_hba.conf rejects connection for host "10.0.0.9", user "jane", no encryption', False),
+        (AT + 'FATAL:  role "jane" does not exist', False),
+    ],
+)
+def test_a_refused_password_or_token_is_told_from_a_refused_user(text: str, refused: bool) -> None:
+    error = psycopg.OperationalError(text)
+    assert classify(error) is LOGIN
+    assert is_wrong_password(error) is refused
 
 
 @pytest.mark.parametrize("error", [AwsConnectError("x"), QueryTimeoutError("x")], ids=repr)

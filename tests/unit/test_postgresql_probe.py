@@ -213,7 +213,9 @@ for free in range(2):
 """
     with serving(silent) as server:
         conninfo = f"host=h hostaddr=127.0.0.1 port={server.port} gssencmode=disable"
-        done = subprocess.run([sys.executable, "-c", code, conninfo], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, conninfo], capture_output=True, text=True, check=True, timeout=60
+        )
     assert done.stdout.split() == ["True", "True"]
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
-from aws_advanced_python_wrapper.core.io import BlockingIo
+from aws_advanced_python_wrapper.core.io import BlockingIo, run
 from aws_advanced_python_wrapper.core.opening import session_for
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from aws_advanced_python_wrapper.driver_configuration_profiles import DriverConfigurationProfiles as Profiles
@@ -36,7 +36,7 @@ def _no_profile_stays() -> Iterator[None]:
 
 
 def session(conninfo: str = "host=db", **arguments: Any) -> Session:
-    return session_for(psycopg.connect, conninfo, arguments, BlockingIo())
+    return run(session_for(psycopg.connect, conninfo, arguments, BlockingIo()))
 
 
 def codes(session: Session) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_profile_may_name_the_host_and_the_driver() -> None:
         return psycopg.connect(**arguments)
 
     Profiles.add_or_replace_profile("all", host="from-profile", wrapper_driver_dialect="psycopg")
-    made = session_for(mine, "", {"profile_name": "all"}, BlockingIo())
+    made = run(session_for(mine, "", {"profile_name": "all"}, BlockingIo()))
     assert made.host.host == "from-profile"
 
 
@@ -171,7 +171,7 @@ def test_a_value_that_no_connection_would_take_is_refused_at_once(
         ({"plugins": "failovr"}, "No plugin is called 'failovr'"),
         ({"plugins": [int]}, "not a subclass"),
         ({"host": "a,b"}, "several endpoints"),
-        ({"iam_region": "us-east-2"}, "Parameter iam_region is not supported yet"),
+        ({"bg_id": "1"}, "Parameter bg_id is not supported yet"),
         ({"plugins": "a", "wrapperPlugins": "b"}, "another value was given under another spelling"),
     ],
 )

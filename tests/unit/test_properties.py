@@ -32,7 +32,20 @@ PSYCOPG = {
     "prepare_threshold",
     "row_factory",
 }
-MYSQL = {"host", "port", "user", "password", "database", "db", "use_pure", "pool_size", "converter_class", "password2"}
+MYSQL = {
+    "host",
+    "port",
+    "user",
+    "password",
+    "database",
+    "db",
+    "use_pure",
+    "pool_size",
+    "converter_class",
+    "password2",
+    "username",
+    "passwd",
+}
 OF_MYSQL: Any = {
     "use_pure": Parameter("use_pure", TRUTH, False, "driver", "Whether it is all Python."),
     "pool_size": Parameter("pool_size", WHOLE_NUMBER, 5, "driver", "How many there are."),
@@ -262,6 +275,17 @@ def test_other_spellings_mean_the_same_parameter() -> None:
     assert given[FAILOVER_MODE] == "strict_reader"
 
 
+def test_the_connectors_other_spellings_are_the_user_and_the_password() -> None:
+    given = mysql_settings(host="db", username="jane", passwd="s3cr3t")
+    assert given.user == "jane"
+    assert given.driver == {"host": "db", "user": "jane", "password": "s3cr3t"}
+    with pytest.raises(AwsWrapperError, match="another spelling of the same name") as refused:
+        mysql_settings(host="db", password="other", passwd="s3cr3t")
+    assert "s3cr3t" not in str(refused.value)
+    with pytest.raises(AwsWrapperError, match="Unknown connection parameter 'username'"):
+        settings("host=db", username="jane")
+
+
 @pytest.mark.parametrize(
     "parameter", [p for p in PARAMETERS.values() if p.converter.read is TRUTH.read], ids=lambda p: p.name
 )
@@ -277,7 +301,11 @@ def test_true_and_false_are_understood_in_all_usual_spellings(parameter: Any) ->
             assert settings(f"postgresql://db/app?{parameter.name}={spelling}")[parameter] is truth
 
 
-@pytest.mark.parametrize("parameter", [p for p in PARAMETERS.values() if p.unit], ids=lambda p: p.name)
+BELOW_0_IS_A_YEAR = ("secrets_manager_expiration",)
+TIMES = [p for p in PARAMETERS.values() if p.unit and p.name not in BELOW_0_IS_A_YEAR]
+
+
+@pytest.mark.parametrize("parameter", TIMES, ids=lambda p: p.name)
 def test_no_time_may_be_negative(parameter: Any) -> None:
     negatives: list[Any] = [-1, "-1"]
     for negative in negatives:

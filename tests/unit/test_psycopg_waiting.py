@@ -21,6 +21,7 @@ import pytest
 
 from aws_advanced_python_wrapper.driver.psycopg.adapter import PsycopgAdapter
 from aws_advanced_python_wrapper.errors import QueryTimeoutError
+from support.forking import works_in_a_child
 from support.scripted_server import ANSWER, CANCELLED, NEWS, ScriptedServer
 
 if TYPE_CHECKING:
@@ -379,10 +380,9 @@ def test_a_forked_child_has_its_limit(serve: Callable[..., ScriptedServer]) -> N
     with psycopg.connect(serve(obey).conninfo, autocommit=True) as raw:
         PsycopgAdapter(psycopg.Connection.connect).limit_waits(raw, LIMIT, "db:5432")
         assert raw.execute("0").fetchone() == ("yes",)
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(QueryTimeoutError):
+
+        def is_limited() -> None:
+            with pytest.raises(QueryTimeoutError):
                 raw.execute(str(LONG))
-                os._exit(1)
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        assert works_in_a_child(is_limited)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from aws_advanced_python_wrapper.testing import (
     ReadOnlyError,
 )
 from support.flavours import AsyncioFlavour, BlockingFlavour
+from support.forking import works_in_a_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -449,15 +449,14 @@ def test_a_forked_child_leaves_its_parents_connections_alone(network: FakeNetwor
     cluster = FakeCluster(network, size=2)
     session = run(BlockingFlavour().connected(network, cluster.writer_endpoint, SPLITTING))
     run(session.route(True))
-    child = os.fork()
-    if child == 0:
-        try:
-            run(session.route(False))
-            fresh = session.raw is network.opened[-1] and session.raw.host is cluster[1]
-            os._exit(0 if fresh and not network.opened[0].lost else 1)
-        finally:
-            os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def opens_one_of_its_own() -> None:
+        run(session.route(False))
+        assert session.raw is network.opened[-1]
+        assert session.raw.host is cluster[1]
+        assert not network.opened[0].lost
+
+    assert works_in_a_child(opens_one_of_its_own)
     run(session.route(False))
     assert session.raw is network.opened_by("program")[0]
     run(session.end())

@@ -107,7 +107,7 @@ def test_each_host_is_measured_by_one_thread_over_one_connection(cluster: Cluste
     eventually(lambda: min(cluster.pings[name] for name in "abc") > 20)
     assert cluster.watched == "abc"
     assert cluster.connects == {"app@a": 1, "app@b": 1, "app@c": 1}
-    assert cluster.measured() == "abc"
+    eventually(lambda: cluster.measured() == "abc")
     assert all(thread.daemon for thread in cluster.times.threads)
     assert repr(cluster.times) == f"<ResponseTimes {[f'{name}:{PORT}' for name in 'abc']}>"
 
@@ -118,7 +118,7 @@ def test_a_host_that_becomes_slow_is_found_to_be(cluster: Cluster) -> None:
     eventually(lambda: cluster.measured() == "abc")
     cluster.seconds["b"] = 0.05
     eventually(lambda: (cluster.times.of(f"b:{PORT}") or 0) >= 0.05)
-    assert (cluster.times.of(f"a:{PORT}") or 1) < 0.05
+    eventually(lambda: (cluster.times.of(f"a:{PORT}") or 1) < 0.05)
 
 
 def test_a_single_slow_answer_is_not_taken_for_the_hosts_pace() -> None:
@@ -256,7 +256,7 @@ def test_a_process_without_room_for_threads_goes_on(cluster: Cluster, monkeypatc
 
 
 FORKING = """
-import os
+import os, signal
 import test_response_times as t
 
 cluster = t.Cluster()
@@ -267,6 +267,7 @@ t.eventually(lambda: cluster.measured() == "abc")
 for turn in range(5):
     child = os.fork()
     if child == 0:
+        signal.alarm(30)
         assert cluster.times.threads == ()
         assert cluster.measured() == ""
         cluster.times.join(wanting)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import threading
@@ -14,6 +13,7 @@ from aws_advanced_python_wrapper.connect_time_plugin import ConnectTimePlugin
 from aws_advanced_python_wrapper.core.tally import Tally
 from aws_advanced_python_wrapper.execute_time_plugin import ExecuteTimePlugin
 from aws_advanced_python_wrapper.testing import FakeCluster, IntegrityError, NetworkError
+from support.forking import works_in_a_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,14 +122,4 @@ def test_no_addition_of_a_thread_is_lost() -> None:
 def test_a_forked_child_adds_though_a_thread_of_its_parents_was_adding() -> None:
     tally: Any = vars(Counted)["count"]
     with tally._lock:
-        child = os.fork()
-        if child == 0:
-            tally.add(1)
-            os._exit(0)
-    end = time.monotonic() + 10
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
-        if time.monotonic() > end:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            pytest.fail("the child waits for ever")
-        time.sleep(0.005)
+        assert works_in_a_child(lambda: tally.add(1))

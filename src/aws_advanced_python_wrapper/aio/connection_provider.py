@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from aws_advanced_python_wrapper.connection_provider import AsyncConnectionProviderManager, ConnectionProvider, Lease
+from aws_advanced_python_wrapper.connection_provider import (
+    AsyncConnectionProviderManager,
+    Connect,
+    ConnectionProvider,
+    Lease,
+)
 
-__all__ = ["AsyncConnectionProviderManager", "ConnectionProvider", "Lease"]
+__all__ = ["AsyncConnectionProviderManager", "Connect", "ConnectionProvider", "Lease"]

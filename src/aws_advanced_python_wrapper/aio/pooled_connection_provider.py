@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.connection_provider import Connect
 
 # Options, under all their names, with what they are unless given.
 _SIZE = {"pool_size": 5, "max_size": 5}
@@ -31,14 +32,12 @@ class AsyncPooledConnectionProvider(PooledConnectionProvider):
     more there may be at once, 10) and `timeout` or `timeout_seconds` (how long to wait for a place, 30).
     """
 
-    async def lease(
-        self, host: HostInfo, props: Mapping[str, Any], connect: Callable[[], Awaitable[Any]]
-    ) -> AsyncLease:
+    async def lease(self, host: HostInfo, props: Mapping[str, Any], connect: Connect) -> AsyncLease:
         """Take an idle connection of the host's pool, or open one; waits for a place if all are taken.
 
         Raises `AwsWrapperError` when there is none in time, and what `connect` raises.
         """
-        pool: _Pool = self._pool(host, props)
+        pool: _Pool = self._pool(host, props, connect)
         if not await AsyncioIo().acquire(pool.places, pool.timeout):
             raise AwsWrapperError(
                 f"No connection to {host.address} became free in its pool within {pool.timeout:g} s: all {pool.most} "

@@ -54,7 +54,7 @@ class AsyncAwsWrapperConnection(AsyncFacade, ConnectionFacade):
         """
         if isinstance(target, str) and not conninfo:
             return await cls.connect(default_connect(asynchronous=True), target, **kwargs)
-        session = session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
+        session = await session_for(target, conninfo, kwargs, AsyncioIo(), asynchronous=True)
         await session.connect()
         drivers_way: Any = PlainConnection if session.adapter.plain_methods else cls
         return drivers_way(session)  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.background_thread import BackgroundThread
 from aws_advanced_python_wrapper.cluster.silence import Silence
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class HostWatchers:
             if watcher is None:
                 watcher = self._watchers[address] = HostWatcher(address, self._lock, self._forget)
             watcher.join(caller)
+        watcher.start()
 
     def leave(self, address: str, caller: Caller) -> None:
         """Count a caller out."""
@@ -70,14 +72,15 @@ class HostWatchers:
 
 
 class HostWatcher:
-    """The thread that watches one server. It starts with the first caller; `ended` is told under the lock."""
+    """The thread that watches one server; `ended` is told under the lock."""
 
     def __init__(self, address: str, lock: threading.RLock, ended: Callable[[HostWatcher], None]) -> None:
         self.address = address
+        self._lock = lock
         self._changed = threading.Condition(lock)
+        self._thread = BackgroundThread(f"host {address}", self._watch)
         self._ended = ended
         self._callers: weakref.WeakSet[Caller] = weakref.WeakSet()
-        self._started = False
         self._stopped = False
         self._disposal = 0.0
         self._deserted_at: float | None = None
@@ -91,9 +94,7 @@ class HostWatcher:
         self._callers.add(caller)
         self._deserted_at = None
         self._disposal = max(self._disposal, caller.patience.disposal)
-        if not self._started:
-            self._start()
-        elif _soonest(caller, time.monotonic()) < self._wakes_at:  # it is less patient than the others
+        if _soonest(caller, time.monotonic()) < self._wakes_at:  # it is less patient than the others
             self._changed.notify_all()
 
     def leave(self, caller: Caller) -> None:
@@ -108,16 +109,16 @@ class HostWatcher:
         self._changed.notify_all()
         self._ended(self)
 
-    def _start(self) -> None:
-        self._started = True
+    # Without the lock, in any thread
+
+    def start(self) -> None:
+        """Have the thread begin, if it has not."""
         try:
-            threading.Thread(target=self._watch, name=f"host {self.address}", daemon=True).start()
+            self._thread.start()
         except RuntimeError as error:  # the process has no room for another thread, or is ending
-            self.stop()
+            with self._lock:
+                self.stop()
             logger.warning("cannot watch %s, calls to it may wait for ever: %s", self.address, error)
-        except BaseException:  # a signal handler raised: should the thread have begun, it ends
-            self.stop()
-            raise
 
     # The thread
 
@@ -136,7 +137,7 @@ class HostWatcher:
 
     def _wait_until_overdue(self) -> bool:
         """Sleep for as long as no call can be overdue; False when the thread is not needed any more."""
-        with self._changed:
+        with self._lock:
             while not self._stopped:
                 # No wake-up is lost: who joins or leaves holds the lock, which is free only while this waits.
                 now = time.monotonic()
@@ -181,11 +182,11 @@ class HostWatcher:
 
     def _present(self) -> list[Caller]:
         """The callers of this moment. Not to be kept: one that is dropped is to be collected."""
-        with self._changed:
+        with self._lock:
             return list(self._callers)
 
     def _rest(self, until: float) -> None:
-        with self._changed:
+        with self._lock:
             while not self._stopped and (pause := until - time.monotonic()) > 0:
                 self._changed.wait(min(pause, threading.TIMEOUT_MAX))
 

@@ -90,18 +90,18 @@ class TopologyMonitor(HostThreads):
     @property
     def is_watching(self) -> bool:
         """Whether the topology is being kept up to date and no search is under way."""
-        with self._changed:
+        with self._lock:
             return bool(self._threads) and not self._is_searching()
 
     def start(self) -> None:
         """Watch the writer from now on; does nothing if it is watched already."""
-        with self._changed:
+        with self._lock:
             self._stopped = False
-            self._start_missing()
+        self._start_missing()
 
     def stop(self) -> None:
         """Have all threads end, none of which is waited for; whoever is searching is served until they have done."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
             self._call()
 
@@ -114,21 +114,21 @@ class TopologyMonitor(HostThreads):
         # A token, not a count: whatever interrupts the beginning, the end takes away what was added, and no more.
         token = object()
         try:
-            with self._changed:
+            with self._lock:
                 self._stopped = False
                 self._searches.add(token)
                 self._lost_at = max(self._lost_at, since)
                 if len(self._searches) == 1:  # later callers are served by the search that is under way
                     self._call()
-                self._start_missing()
+            self._start_missing()
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._searches.discard(token)
 
     def reconsider(self) -> None:
         """Have each thread look whether it is still needed, now and not at its next turn."""
-        with self._changed:
+        with self._lock:
             self._call()
 
     @property
@@ -170,8 +170,8 @@ class TopologyMonitor(HostThreads):
     def _ask_while_needed(self, address: str) -> None:
         observer: Observer | None = None
         tries = 0
+        calls = self._calls  # read before it is looked whether this thread is needed: no call after that is slept over
         while self._go_on(address):
-            calls = self._calls
             tries = tries + 1 if self._is_searching() else 0
             refused = False
             try:
@@ -189,12 +189,13 @@ class TopologyMonitor(HostThreads):
             self._pause(
                 calls, _A_FULL_PAUSE if refused else tries, self._pace.searching * (1 if observer else _KNOCKING)
             )
+            calls = self._calls
         give_up(observer)
 
     def _wait_for_first_turn(self, address: str, calls: int) -> None:
         # Calm, the session that started this thread has just asked the writer; a host that is unavailable was marked so
         # up to a turn ago. In a search, the standing connection goes first.
-        with self._changed:
+        with self._lock:
             if self._calls != calls:
                 return
             if not self._is_searching():
@@ -204,13 +205,13 @@ class TopologyMonitor(HostThreads):
 
     def _note_failure(self, address: str) -> None:
         topology = self._store.current
-        with self._changed:
+        with self._lock:
             if topology and topology.writer and topology.writer.address == address:
                 self._lost_at = max(self._lost_at, time.monotonic())
         self._store.mark_unavailable(address)
 
     def _pause(self, calls: int, tries: int, searching: float) -> None:
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             if self._calls != calls:  # a call came while the host was being asked
                 return
@@ -223,5 +224,5 @@ class TopologyMonitor(HostThreads):
                 self._changed.wait(min(_SETTLING_INTERVAL, self._calm) if now < self._settled_at else self._calm)
 
     def __repr__(self) -> str:
-        with self._changed:
+        with self._lock:
             return f"<{type(self).__name__} {'searching' if self._is_searching() else 'calm'} {sorted(self._threads)}>"

@@ -69,23 +69,23 @@ class ResponseTimes(HostThreads):
 
     def join(self, interested: Interested) -> None:
         """Measure for one more connection."""
-        with self._changed:
+        with self._lock:
             more_often = interested.interval < self._interval()
             self._interested.add(interested)
-            self._start_missing()
             if more_often:
                 self._changed.notify_all()
+        self._start_missing()
 
     def leave(self, interested: Interested) -> None:
         """Measure for one connection less."""
-        with self._changed:
+        with self._lock:
             self._interested.discard(interested)
             if not self._interested:
                 self._changed.notify_all()
 
     def stop(self) -> None:
         """Have all threads end, none of which is waited for; connections must join again."""
-        with self._changed:
+        with self._lock:
             self._interested.clear()
             self._changed.notify_all()
 
@@ -116,7 +116,7 @@ class ResponseTimes(HostThreads):
 
     def _connect(self, address: str) -> Pinger:
         host = self._member(address)
-        with self._changed:
+        with self._lock:
             offers = {interested.key: interested.connect for interested in self._interested}
         return first_accepted(host, offers.values())
 
@@ -126,19 +126,19 @@ class ResponseTimes(HostThreads):
 
     def _note(self, address: str, seconds: float, began: float) -> None:
         now = time.monotonic()
-        with self._changed:
+        with self._lock:
             # The next result is due after an interval; one that is as late again does not come.
             self._measured[address] = seconds, now + 2 * (self._interval() + now - began)
             self._reasons.pop(address, None)
 
     def _note_failure(self, address: str, error: Exception) -> None:
-        with self._changed:
+        with self._lock:
             self._measured.pop(address, None)
         if reason := self._note_reason(address, error):  # it is logged once for as long as it is the same
             logger.debug("the response time of %s is not known: %s", address, reason)
 
     def _pause(self, address: str, began: float) -> None:
-        with self._changed:
+        with self._lock:
             while address in self._needed() and (pause := began + self._interval() - time.monotonic()) > 0:
                 self._changed.wait(min(pause, threading.TIMEOUT_MAX))
 
@@ -146,7 +146,7 @@ class ResponseTimes(HostThreads):
         return min((interested.interval for interested in self._interested), default=0.0)
 
     def __repr__(self) -> str:
-        with self._changed:
+        with self._lock:
             return f"<{type(self).__name__} {sorted(self._threads)}>"
 
 

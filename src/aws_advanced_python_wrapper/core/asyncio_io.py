@@ -9,7 +9,6 @@ import math
 import socket
 import types
 import weakref
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from aws_advanced_python_wrapper.core.io import Event
+    from aws_advanced_python_wrapper.core.io import Event, Lock
 
 T = TypeVar("T")
 
@@ -99,9 +98,21 @@ class AsyncioIo:
         """Return the running loop."""
         return asyncio.get_running_loop()
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
+    def lock(self) -> Lock:
         """Return a lock between tasks."""
-        return asyncio.Lock()
+        return _TaskLock()
+
+
+class _TaskLock:
+    """A lock between the tasks of one loop."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def holding(self, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any) -> T:
+        """Suspend this task for the lock."""
+        async with self._lock:
+            return await function(*args)
 
 
 class _LoopAlarm:

@@ -42,6 +42,10 @@ class BlockingPlugin(BasePlugin):
     def on_read_only(self, read_only: bool) -> None:
         """Move the session to where read-only transactions belong, or all others; see `Plugin.on_read_only`."""
 
+    def on_reopen(self) -> HostInfo | None:
+        """Return the host to which a connection belongs that the program opens again; see `Plugin.on_reopen`."""
+        return None
+
     def on_error(self, failure: Failure) -> None:
         """Deal with a driver error of a call. To return is to have the program see the error as it is."""
 
@@ -80,11 +84,15 @@ def _as_plugin(author: Any) -> type[Plugin]:
     async def on_read_only(self: Any, read_only: bool) -> None:
         author.on_read_only(self, read_only)
 
+    async def on_reopen(self: Any) -> HostInfo | None:
+        host: HostInfo | None = author.on_reopen(self)
+        return host
+
     async def on_error(self: Any, failure: Failure) -> None:
         author.on_error(self, failure)
 
     body: dict[str, Any] = {"__init__": __init__, "__module__": author.__module__, "__doc__": author.__doc__}
-    for hook in (execute, connect, on_read_only, on_error):
+    for hook in (execute, connect, on_read_only, on_reopen, on_error):
         name = hook.__name__
         taken = getattr(author, name) is not getattr(BlockingPlugin, name)
         body[name] = hook if taken else getattr(Plugin, name)

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin, class_overrides
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def _check_company(one: type[Plugin], other: type[Plugin]) -> None:
     both = f"plugins: {_name(one)} and {_name(other)}"
     if one.group is not None and one.group == other.group:
         raise AwsWrapperError(f"{both} are two plugins for {one.group}: keep one of them")
+    if class_overrides(one, "sign_in") and class_overrides(other, "sign_in"):
+        raise AwsWrapperError(f"{both} both sign in: keep one of them")
     if other.code in one.excludes or one.code in other.excludes:
         raise AwsWrapperError(f"{both} do not work together: leave one of them out")
 
@@ -50,7 +52,9 @@ def _check_order(outer: type[Plugin], inner: type[Plugin]) -> None:
     """A plugin opens connections through those behind it: one that takes part in opening must not stand before it."""
     if outer.phase is None or inner.phase is None or outer.phase <= inner.phase:
         return
-    if not (_overrides(outer, "connect") and (_overrides(inner, "connect") or _overrides(inner, "on_error"))):
+    if not (
+        class_overrides(outer, "connect") and (class_overrides(inner, "connect") or class_overrides(inner, "on_error"))
+    ):
         return
     message = (
         f"plugins: {_name(outer)} stands before {_name(inner)} and takes no part in the connections that one opens: "
@@ -64,10 +68,6 @@ def _check_order(outer: type[Plugin], inner: type[Plugin]) -> None:
 @cache  # every further connection has the same to say
 def _warn(message: str) -> None:
     logger.warning("%s", message)
-
-
-def _overrides(plugin: type[Plugin], hook: str) -> bool:
-    return getattr(plugin, hook) is not getattr(Plugin, hook)
 
 
 def _name(plugin: type[Plugin]) -> str:

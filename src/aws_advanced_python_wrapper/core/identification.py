@@ -50,7 +50,7 @@ class Locator:
         self._address = address(endpoint.host, self._port)
         self.cluster: Cluster | None = CLUSTERS.find(self._cluster_name, self._address)
         code = settings[WRAPPER_DIALECT] or CLUSTERS.dialect_code(self._dialect_key)
-        self._dialect: Dialect | None = named(code) if code else None
+        self._dialect: Dialect | None = named(code, adapter.engine) if code else None
         self._dialect_is_sure = not settings[WRAPPER_DIALECT]
 
     @property

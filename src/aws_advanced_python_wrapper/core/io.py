@@ -17,8 +17,7 @@ from aws_advanced_python_wrapper.core.alarms import ThreadAlarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
-    from types import TracebackType
+    from contextlib import AbstractContextManager
 
     from aws_advanced_python_wrapper.driver.contract import Alarm
 
@@ -43,6 +42,14 @@ class Event(Protocol):
         ...
 
 
+class Lock(Protocol):
+    """What one caller at a time has."""
+
+    async def holding(self, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any) -> T:
+        """Wait for the lock, and return what the function does, which nobody else calls meanwhile."""
+        ...
+
+
 class Io(Protocol):
     """What a session may wait for."""
 
@@ -59,7 +66,7 @@ class Io(Protocol):
         ...
 
     async def within(self, seconds: float | None, opening: Coroutine[Any, Any, T], end: Callable[[T], object]) -> T:
-        """Return what `opening` opens; see `driver.adapter.DriverIo`."""
+        """Return what `opening` opens; see `driver.contract.DriverIo`."""
         ...
 
     async def wait_socket(self, descriptor: int, *, writing: bool, timeout: float) -> bool:
@@ -71,14 +78,14 @@ class Io(Protocol):
         ...
 
     def alarm(self, seconds: float, ring: Callable[[], float | None]) -> AbstractContextManager[Alarm]:
-        """Have `ring` called, in any thread, if the block lasts so long; see `driver.adapter.Alarm`."""
+        """Have `ring` called, in any thread, if the block lasts so long; see `driver.contract.Alarm`."""
         ...
 
     def event(self) -> Event:
         """Return an event for this caller to wait for."""
         ...
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
+    def lock(self) -> Lock:
         """Return a lock between the callers of one session."""
         ...
 
@@ -135,7 +142,7 @@ class BlockingIo:
         """Return an event between threads."""
         return _ThreadEvent()
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
+    def lock(self) -> Lock:
         """Return a re-entrant lock between threads."""
         return _ThreadLock()
 
@@ -173,15 +180,16 @@ class _ThreadEvent:
 
 
 class _ThreadLock:
-    """A thread lock in the shape of an asynchronous context manager."""
+    """A lock between threads.
+
+    It is no context manager in Python: a signal handler that raises between `__aenter__` and the block would leave the
+    lock taken, and nothing comes between the interpreter's own lock and its block.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
 
-    async def __aenter__(self) -> None:
-        self._lock.acquire()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._lock.release()
+    async def holding(self, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any) -> T:
+        """Block this thread for the lock."""
+        with self._lock:
+            return await function(*args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.cluster.directory import Cluster
     from aws_advanced_python_wrapper.cluster.host import HostInfo
-    from aws_advanced_python_wrapper.connection_provider import ConnectionProvider, Lease
+    from aws_advanced_python_wrapper.connection_provider import Connect, ConnectionProvider, Lease
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.core.session_state import SessionState
+    from aws_advanced_python_wrapper.core.sign_in import SignIn
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
     from aws_advanced_python_wrapper.driver.contract import RawConnection
@@ -36,11 +38,21 @@ class _StaleError(Exception):
     """A connection of a pool is not what a new one would be."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Connect:
+    open: Callable[[], Any]
+    signed_in_by: str | None
+
+    def __call__(self) -> Any:
+        return self.open()
+
+
 class Borrower(Protocol):
     """What a lease needs of the session that borrows the connection."""
 
     settings: Settings
     adapter: DriverAdapter
+    sign_in: SignIn | None
     io: Io
     state: SessionState
 
@@ -107,9 +119,10 @@ async def _lease(
     return lease
 
 
-def _connect(session: Borrower, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+def _connect(session: Borrower, arguments: Mapping[str, Any]) -> Connect:
     connect = partial(session.adapter.open, session.io, arguments)
-    return (lambda: run(connect())) if isinstance(session.io, BlockingIo) else connect
+    signed_in_by = session.sign_in.key if session.sign_in else None
+    return _Connect((lambda: run(connect())) if isinstance(session.io, BlockingIo) else connect, signed_in_by)
 
 
 async def _verified(session: Borrower, opened: Opened, deadline: Deadline) -> Opened:
@@ -133,6 +146,12 @@ def note_switch(session: Borrower, opened: Opened) -> None:
     """Note that a function of the user's is about to set on a connection what nobody can take back."""
     if opened.lease is not None and session.settings[ON_SWITCH] is not None:
         opened.lease.notes[_ALTERED] = session.settings[RESET_SESSION_STATE_ON_CLOSE]
+
+
+def note_moved(opened: Opened) -> None:
+    """Note that a connection leads to another host than that of its pool, to which it does not go back then."""
+    if opened.lease is not None:
+        opened.lease.notes[_ALTERED] = True
 
 
 async def give_back(session: Borrower, opened: Opened) -> None:

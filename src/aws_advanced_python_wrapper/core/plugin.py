@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.cluster.endpoint import Endpoint
     from aws_advanced_python_wrapper.core.aside import Aside
     from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.core.sign_in import SignIn
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
     from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection
@@ -58,6 +59,11 @@ class SessionView(Protocol):
     @property
     def adapter(self) -> DriverAdapter:
         """The driver in use: what its errors mean, how to make one."""
+        ...
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """Where the credentials of connections come from; None: from the settings."""
         ...
 
     @property
@@ -189,6 +195,15 @@ class BasePlugin:
     def __init__(self, session: SessionView) -> None:
         self.session = session
 
+    @classmethod
+    def sign_in(cls, settings: Settings, adapter: DriverAdapter) -> SignIn | None:
+        """Return where the credentials of the session's connections come from; None: from the program's arguments.
+
+        Called before there is a session. One plugin of a chain at most has them.
+        """
+        del settings, adapter
+        return None
+
     def connected(self, opened: Opened) -> None:
         """Note which connection the session works on from now on.
 
@@ -225,13 +240,26 @@ class Plugin(BasePlugin):
         Called before the program's wish reaches the driver. To raise leaves everything as it is.
         """
 
+    async def on_reopen(self) -> HostInfo | None:
+        """Return the host to which a connection belongs that the program has the driver open again; None: as before.
+
+        MySQL's drivers have methods for that. To raise is to have the program's call fail.
+        """
+        return None
+
     async def on_error(self, failure: Failure) -> None:
         """Deal with a driver error of a call. To return is to have the program see the error as it is."""
 
 
 def overrides(plugin: Plugin, hook: str) -> bool:
     """Tell whether a plugin takes part in a hook."""
-    return getattr(type(plugin), hook) is not getattr(Plugin, hook)
+    return class_overrides(type(plugin), hook)
+
+
+def class_overrides(plugin_class: type[BasePlugin], hook: str) -> bool:
+    """Tell whether the plugins of a class take part in a hook."""
+    own, model = getattr(plugin_class, hook), getattr(Plugin, hook)
+    return getattr(own, "__func__", own) is not getattr(model, "__func__", model)  # of a class method, the function
 
 
 def method_name(function: Callable[..., Any]) -> str:

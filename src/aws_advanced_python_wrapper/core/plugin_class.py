@@ -13,8 +13,8 @@ from aws_advanced_python_wrapper.errors import AwsWrapperError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAY_WAIT = ("execute", "connect", "on_read_only", "on_error")
-_NEVER_WAIT = ("connected", "close")
+_MAY_WAIT = ("execute", "connect", "on_read_only", "on_reopen", "on_error")
+_NEVER_WAIT = ("connected", "close", "sign_in")
 
 _fine: WeakSet[type] = WeakSet()  # each connection has its classes checked, most of them once more
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from aws_advanced_python_wrapper.cluster.host import HostInfo
+    from aws_advanced_python_wrapper.connection_provider import Connect
 
 # What may differ from one attempt to the next although it opens the same connection: an IAM token is a password.
 _OF_ONE_ATTEMPT = frozenset({"host", "hostaddr", "port", "password", "connect_timeout"})
@@ -116,7 +117,7 @@ class PooledConnectionProvider(ABC):
         return {key.url for key in self.keys()}
 
     def keys(self) -> list[PoolKey]:
-        """Return what tells the pools apart; one stands here twice if its connections differ in database or options."""
+        """Return what tells pools apart; one stands here twice if they differ in database, options or sign-in."""
         with self._lock:
             return [key for key, _ in self._pools.values()]
 
@@ -135,9 +136,10 @@ class PooledConnectionProvider(ABC):
         """Return what connections are tied to, beside the process."""
         return None
 
-    def _pool(self, host: HostInfo, props: Mapping[str, Any]) -> Any:
+    def _pool(self, host: HostInfo, props: Mapping[str, Any], connect: Connect) -> Any:
         key = PoolKey(f"{host.address}/", self._extra_key(host, props))
-        place = (self._scope(), key, _connection_kind(props))
+        signed_in_by = getattr(connect, "signed_in_by", None)  # a provider of a program's may wrap the function
+        place = (self._scope(), key, signed_in_by, _connection_kind(props))
         with self._lock:
             expired = self._expired(begin_anew=place not in self._pools)
             found = self._pools.get(place)

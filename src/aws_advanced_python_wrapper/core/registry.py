@@ -29,12 +29,14 @@ _HOST_MONITORING = "aws_advanced_python_wrapper.host_monitoring_plugin:HostMonit
 
 _BUILT_IN = {
     "aurora_connection_tracker": _TRACKER,
+    "aws_secrets_manager": "aws_advanced_python_wrapper.aws_secrets_manager_plugin:AwsSecretsManagerPlugin",
     "connect_time": "aws_advanced_python_wrapper.connect_time_plugin:ConnectTimePlugin",
     "dev": "aws_advanced_python_wrapper.developer_plugin:DeveloperPlugin",
     "execute_time": "aws_advanced_python_wrapper.execute_time_plugin:ExecuteTimePlugin",
     "failover": _FAILOVER,
     "failover_v2": _FAILOVER,
     "failover2": _FAILOVER,
+    "federated_auth": "aws_advanced_python_wrapper.federated_auth_plugin:FederatedAuthPlugin",
     "host_monitoring": _HOST_MONITORING,
     "host_monitoring_v2": _HOST_MONITORING,
     "efm": _HOST_MONITORING,
@@ -42,6 +44,8 @@ _BUILT_IN = {
     "fastest_response_strategy": (
         "aws_advanced_python_wrapper.fastest_response_strategy_plugin:FastestResponseStrategyPlugin"
     ),
+    "iam": "aws_advanced_python_wrapper.iam_plugin:IamPlugin",
+    "okta": "aws_advanced_python_wrapper.okta_plugin:OktaPlugin",
     "read_write_splitting": "aws_advanced_python_wrapper.read_write_splitting_plugin:ReadWriteSplittingPlugin",
     "stale_dns": "aws_advanced_python_wrapper.stale_dns_plugin:StaleDnsPlugin",
 }

@@ -62,9 +62,7 @@ class HostSearch:
     async def writer(self, since: float, deadline: Deadline) -> Opened:
         """Connect to the host that says after `since` that it is the writer, and says so again when connected."""
         while True:
-            host = await self.verified_writer(since, deadline)
-            if host is None:
-                raise self._none("no host of the cluster said in time that it is the writer")
+            host = await self.writer_host(since, deadline)
             async with self._turn(host, deadline) as ours:
                 opened = await self.attempt_writer(host, deadline.bounded(_ATTEMPT_LIMIT)) if ours else None
             if opened:
@@ -85,18 +83,29 @@ class HostSearch:
         so does a reader that has become it.
         """
         while True:
-            with self.cluster.monitor.search(since):  # until they have gathered: each wait is but a part of it
-                if not await self._readers(since, deadline, or_writer=or_writer):
-                    raise self._none(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
-                await self._wait(since, deadline.bounded(_GATHERING), partial(_all_available, since=since))
-            look = self.cluster.store.look
-            choosable = partial(self._choosable, since=since, or_writer=or_writer)
-            candidates = look(choosable) or (or_writer and look(partial(_anybody, since=since)))
+            candidates = await self.candidates(since, deadline, or_writer=or_writer)
             opened = await self._attempt_one(candidates, select, deadline) if candidates else None
             if opened and (or_writer or opened.host.role is HostRole.READER):
                 return opened
             await self._discard(opened)
             since = await self._pause(deadline)
+
+    async def candidates(self, since: float, deadline: Deadline, *, or_writer: bool) -> Sequence[HostInfo]:
+        """Return the hosts among which `reader` chooses; there may be none left when they have been waited for."""
+        with self.cluster.monitor.search(since):  # until they have gathered: each wait is but a part of it
+            if not await self._readers(since, deadline, or_writer=or_writer):
+                raise self._none(f"no {'host' if or_writer else 'reader'} of the cluster answered in time")
+            await self._wait(since, deadline.bounded(_GATHERING), partial(_all_available, since=since))
+        look = self.cluster.store.look
+        choosable = partial(self._choosable, since=since, or_writer=or_writer)
+        return look(choosable) or (or_writer and look(partial(_anybody, since=since))) or ()
+
+    async def writer_host(self, since: float, deadline: Deadline) -> HostInfo:
+        """Return the host that says after `since` that it is the writer."""
+        host = await self.verified_writer(since, deadline)
+        if host is None:
+            raise self._none("no host of the cluster said in time that it is the writer")
+        return host
 
     async def _attempt_one(
         self, candidates: Sequence[HostInfo], select: Callable[[Sequence[HostInfo]], HostInfo], deadline: Deadline
@@ -126,6 +135,10 @@ class HostSearch:
     async def verified_writer(self, since: float, deadline: Deadline) -> HostInfo | None:
         """Wait until a host says after `since` that it is the writer; None past the deadline."""
         return await self._wait(since, deadline, partial(_writer, since=since))
+
+    async def answering(self, host: HostInfo, since: float, deadline: Deadline) -> HostInfo | None:
+        """Wait until a host says after `since` who it is; None past the deadline."""
+        return await self._wait(since, deadline, partial(_answered, address=host.address, since=since))
 
     async def attempt_writer(self, host: HostInfo, deadline: Deadline) -> Opened | None:
         """Connect to a host; None if it cannot be reached, or does not say that it is the writer."""
@@ -186,6 +199,10 @@ class HostSearch:
 def _writer(topology: Topology, *, since: float) -> HostInfo | None:
     verified_at = topology.writer_verified_at
     return topology.writer if verified_at is not None and verified_at > since else None
+
+
+def _answered(topology: Topology, *, address: str, since: float) -> HostInfo | None:
+    return next((host for host in topology.seen_since(since) if host.address == address), None)
 
 
 def _all_available(topology: Topology, *, since: float) -> bool | None:

@@ -15,11 +15,10 @@ from aws_advanced_python_wrapper.core.aside import Aside
 from aws_advanced_python_wrapper.core.call_limit import CallLimit
 from aws_advanced_python_wrapper.core.identification import Locator
 from aws_advanced_python_wrapper.core.leases import note_switch
-from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import Plugin, overrides
 from aws_advanced_python_wrapper.core.session_calls import SessionCalls
-from aws_advanced_python_wrapper.core.session_connections import SessionConnections
+from aws_advanced_python_wrapper.core.session_reopening import SessionReopening
 from aws_advanced_python_wrapper.core.session_state import SessionState
 from aws_advanced_python_wrapper.core.weak import WeakCollection
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
@@ -29,8 +28,8 @@ from aws_advanced_python_wrapper.parameters.session import ROLLBACK_ON_SWITCH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_advanced_python_wrapper.cluster.directory import Credentials
     from aws_advanced_python_wrapper.core.io import Io
+    from aws_advanced_python_wrapper.core.sign_in import SignIn
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
     from aws_advanced_python_wrapper.driver.contract import RawConnection, RawCursor, TransactionSource
     from aws_advanced_python_wrapper.properties import Settings
@@ -59,13 +58,19 @@ class _NotConnected:
     transaction_status = 0
 
 
-class Session(SessionCalls, SessionConnections):
+class Session(SessionCalls, SessionReopening):
     """Everything about one wrapped connection: the raw connection of the moment, its host, its plugins."""
 
     def __init__(
-        self, settings: Settings, adapter: DriverAdapter, io: Io, plugin_classes: Sequence[type[Plugin]]
+        self,
+        settings: Settings,
+        adapter: DriverAdapter,
+        io: Io,
+        plugin_classes: Sequence[type[Plugin]],
+        sign_in: SignIn | None = None,
     ) -> None:
         self.settings = settings
+        self.sign_in = sign_in
         self.adapter = adapter
         self.io = io
         self.endpoint: Endpoint = analyse(settings.host)
@@ -88,7 +93,6 @@ class Session(SessionCalls, SessionConnections):
         self._cursors: WeakCollection[Replaceable] = WeakCollection()
         self._lock = io.lock()
         self.plugin_codes = frozenset(getattr(plugin, "code", plugin.__name__) for plugin in plugin_classes)
-        self._credentials: Credentials | None = None
         self.state = SessionState(settings, adapter, io)
         # Plugins know their session weakly: without a cycle, a dropped connection is collected at once.
         proxy: Session = weakref.proxy(self)
@@ -97,6 +101,7 @@ class Session(SessionCalls, SessionConnections):
         self._following = tuple(p for p in self.plugins if overrides(p, "connected"))
         # The plugin nearest to the driver hears of an error first, as it would if the calls were nested.
         self._routing = [p for p in self.plugins if overrides(p, "on_read_only")]
+        self._on_reopen = [p for p in self.plugins if overrides(p, "on_reopen")]
         self._on_error = [p for p in reversed(self.plugins) if overrides(p, "on_error")]
         self._transaction: TransactionSource = _NotConnected()
 
@@ -220,16 +225,6 @@ class Session(SessionCalls, SessionConnections):
         """Have the cluster's topology kept up to date, with this session's credentials, while the session lives."""
         if self.cluster is not None and not self.closed:
             self.cluster.join(self)
-
-    @property
-    def credentials(self) -> Credentials:
-        """What the monitor of the cluster may use while this session lives."""
-        if self.cluster is None:
-            raise LookupError("a session without cluster has nothing to lend to a monitor")
-        # No cached_property: before Python 3.12 its lock is one for all sessions, and held for ever in a forked child.
-        if self._credentials is None:
-            self._credentials = MonitorCredentials(self.settings, self.adapter.blocking(), self.cluster)
-        return self._credentials
 
     @property
     def cursors(self) -> list[Replaceable]:

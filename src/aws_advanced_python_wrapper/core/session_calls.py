@@ -14,13 +14,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_advanced_python_wrapper.cluster.directory import CLUSTERS
-from aws_advanced_python_wrapper.core.io import Io, run
+from aws_advanced_python_wrapper.core.io import Io, Lock, run
 from aws_advanced_python_wrapper.core.plugin import CallNext, Failure, Plugin
 from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection, TransactionSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from aws_advanced_python_wrapper.core.opened import Opened
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
@@ -48,7 +47,7 @@ class SessionCalls(ABC):
     """Monotonic times, in seconds, at which the calls began that have not returned yet."""
     transaction_status: int
     _era: int
-    _lock: AbstractAsyncContextManager[None]
+    _lock: Lock
     _lost_in_transaction: RawConnection
     _transaction: TransactionSource
     _wrapping: Sequence[Wrapping]
@@ -129,14 +128,17 @@ class SessionCalls(ABC):
         if in_transaction and self.adapter.is_closed(failed):
             # Should the failover be interrupted, the next call makes up for it: the driver knows of none by then.
             self._lost_in_transaction = failed
-        async with self._lock:
-            if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
-                return
-            failure = Failure(error, kind, in_transaction, at, superseded=failed is not self.raw)
-            if kind is ErrorKind.NETWORK and not failure.superseded and self.current.lease is not None:
-                self.current.lease.invalidate()  # the new connection may need its place in the pool
-            for plugin in self._on_error:
-                await plugin.on_error(failure)
+        await self._lock.holding(self._have_heard, failed, partial(Failure, error, kind, in_transaction, at))
+
+    async def _have_heard(self, failed: RawConnection, failure_of: Callable[[bool], Failure]) -> None:
+        """Tell the plugins of a failure, under the lock."""
+        if self.closed:  # by the program, or by another caller's failover that has failed meanwhile
+            return
+        failure = failure_of(failed is not self.raw)
+        if failure.kind is ErrorKind.NETWORK and not failure.superseded and self.current.lease is not None:
+            self.current.lease.invalidate()  # the new connection may need its place in the pool
+        for plugin in self._on_error:
+            await plugin.on_error(failure)
 
     async def route(self, read_only: bool) -> None:
         """Let the plugins move the session to where read-only transactions belong, or all others."""
@@ -144,6 +146,8 @@ class SessionCalls(ABC):
             return
         if self._era != CLUSTERS.era:
             self._attach()
-        async with self._lock:
-            for plugin in self._routing:
-                await plugin.on_read_only(read_only)
+        await self._lock.holding(self._have_routed, read_only)
+
+    async def _have_routed(self, read_only: bool) -> None:
+        for plugin in self._routing:
+            await plugin.on_read_only(read_only)

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.core.leases import give_back, open_leased, provider_for
+from aws_advanced_python_wrapper.core.observation import MonitorCredentials
 from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Plugin, overrides
 from aws_advanced_python_wrapper.core.refusals import classify_opening
+from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest, open_signed_in
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
@@ -20,11 +22,12 @@ from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_advanced_python_wrapper.cluster.directory import Cluster
+    from aws_advanced_python_wrapper.cluster.directory import Cluster, Credentials
     from aws_advanced_python_wrapper.cluster.host import HostInfo
     from aws_advanced_python_wrapper.core.identification import Locator
     from aws_advanced_python_wrapper.core.io import Io
     from aws_advanced_python_wrapper.core.session_state import SessionState
+    from aws_advanced_python_wrapper.core.sign_in import SignIn
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
     from aws_advanced_python_wrapper.driver.contract import ErrorKind, RawConnection
     from aws_advanced_python_wrapper.properties import Settings
@@ -37,16 +40,29 @@ class SessionConnections:
 
     settings: Settings
     adapter: DriverAdapter
+    sign_in: SignIn | None
     io: Io
     plugins: list[Plugin]
     running: list[float]
     state: SessionState
     _locator: Locator | None
+    _credentials: Credentials | None = None
 
     @property
     def cluster(self) -> Cluster | None:
         """The cluster that this session belongs to; None where no plugin asks for it, or the database knows none."""
         return self._locator.cluster if self._locator else None
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the monitor of the cluster may use while this session lives."""
+        if self.cluster is None:
+            raise LookupError("a session without cluster has nothing to lend to a monitor")
+        # No cached_property: before Python 3.12 its lock is one for all sessions, and held for ever in a forked child.
+        if self._credentials is None:
+            adapter = self.adapter.blocking()
+            self._credentials = MonitorCredentials(self.settings, adapter, self.cluster, self.sign_in)
+        return self._credentials
 
     async def open(self, host: HostInfo, *, below: Plugin | None = None, deadline: Deadline | None = None) -> Opened:
         """Open a connection through the plugins, or only through those between `below` and the driver.
@@ -65,6 +81,11 @@ class SessionConnections:
         if deadline.remaining() < math.inf:
             limit = max(2, math.ceil(deadline.remaining()))
             settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
+        opening = partial(self._open_with, host=host, deadline=deadline)
+        request = CredentialsRequest(self.io, settings, host, deadline)
+        return await open_signed_in(self.sign_in, self.adapter, request, opening)
+
+    async def _open_with(self, settings: Settings, host: HostInfo, deadline: Deadline) -> Opened:
         arguments = self.adapter.arguments(settings, host.host, host.port)
         provider = provider_for(self.io, host, arguments)
         if provider is not None:
@@ -79,6 +100,12 @@ class SessionConnections:
     async def identify(self, opened: Opened, deadline: Deadline) -> Opened:
         """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
         self.adapter.limit_waits(opened.raw, self.settings[SOCKET_TIMEOUT], opened.host.address)
+        if self.sign_in is not None:
+            self.adapter.reopen_with(opened.raw, partial(self.sign_in.at_hand, self.settings, opened.host))
+        return await self.located(opened, deadline)
+
+    async def located(self, opened: Opened, deadline: Deadline) -> Opened:
+        """Have a connection say who it leads to, where a plugin needs the topology."""
         if self._locator is None:
             return opened
         return replace(opened, host=await self._locator.identify(self.io, opened.raw, opened.host, deadline))

@@ -67,13 +67,33 @@ class SessionState:
         adapter, io = self._adapter, self._io
         if self._settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
             await adapter.copy_state(io, old, new, self._deadline, read_only=read_only)
-            for sql in adapter.session_queries(new, self._server) if self._server else ():
-                await adapter.query(io, new, sql, self._deadline)
+            await self._send_server_state(new)
+        await self._let_user_set(new)
+
+    async def _send_server_state(self, raw: RawConnection) -> None:
+        for sql in self._adapter.session_queries(raw, self._server) if self._server else ():
+            await self._adapter.query(self._io, raw, sql, self._deadline)
+
+    async def _let_user_set(self, raw: RawConnection) -> None:
         if self._on_switch is not None:
-            await io.call(self._on_switch, new)
-            if adapter.transaction_source(new).transaction_status:
+            await self._io.call(self._on_switch, raw)
+            if self._adapter.transaction_source(raw).transaction_status:
                 # Without autocommit what it has set would be gone with the program's first rollback.
-                await io.call(new.commit)
+                await self._io.call(raw.commit)
+
+    def told(self, raw: RawConnection) -> Any:
+        """Return what `resume` is to have. No I/O."""
+        return self._adapter.told(raw)
+
+    async def resume(self, raw: RawConnection, begun: Any, last: Any) -> None:
+        """Give a connection that has opened again what the program had set on it: `last`, where that is not as `begun`.
+
+        Raises what the driver, or the user's own `on_switch`, raises.
+        """
+        if self._settings[TRANSFER_SESSION_STATE_ON_SWITCH]:
+            await self._adapter.tell_again(self._io, raw, begun, last, self._deadline)
+            await self._send_server_state(raw)
+        await self._let_user_set(raw)
 
     async def reset(self, raw: RawConnection, as_lent: Any) -> bool:
         """Make a connection what it was when a pool lent it; tells whether that can be done at all.

@@ -10,7 +10,8 @@ from aws_advanced_python_wrapper.database import mysql, postgresql
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.database.dialect import Ask, Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialect in (*mysql.DIALECTS, *postgresql.DIALECTS)}
+_OF_ENGINE = {"mysql": mysql.DIALECTS, "postgresql": postgresql.DIALECTS}
+DIALECTS: dict[str, Dialect] = {dialect.code: dialect for dialects in _OF_ENGINE.values() for dialect in dialects}
 
 _ALIASES = {
     "rds-multi-az-pg-cluster": "multi-az-pg",
@@ -25,16 +26,17 @@ _DETECTION = {
 }
 
 
-def named(code: str) -> Dialect:
+def named(code: str, engine: str) -> Dialect:
     """Return the dialect that `wrapper_dialect` names, in any case and with dashes or underscores.
 
-    Raises AwsWrapperError for an unknown code.
+    Raises AwsWrapperError for a code that is unknown, or another engine's.
     """
     folded = code.strip().lower().replace("_", "-")
     folded = _ALIASES.get(folded, folded)
-    if folded not in DIALECTS:
-        raise unknown("database dialect", code, DIALECTS)
-    return DIALECTS[folded]
+    fitting = {dialect.code: dialect for dialect in _OF_ENGINE[engine]}
+    if folded not in fitting:
+        raise unknown(f"database dialect of {engine}", code, fitting)
+    return fitting[folded]
 
 
 async def detect(engine: str, ask: Ask) -> Dialect:

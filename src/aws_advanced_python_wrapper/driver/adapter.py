@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 from abc import abstractmethod
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_advanced_python_wrapper.driver.session_state import SessionStateAccess
+from aws_advanced_python_wrapper.driver.traits import DriverTraits
 from aws_advanced_python_wrapper.errors import driver_class, matching
 from aws_advanced_python_wrapper.pep249 import Error
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.contract import (
+        Credentials,
         DriverIo,
         DriverProbe,
         ErrorKind,
+        Follower,
         Peer,
         RawConnection,
         RawCursor,
@@ -34,51 +36,11 @@ E = TypeVar("E", bound=Error)
 _NO_SUCH_HOST = (socket.EAI_NONAME, socket.EAI_NODATA)
 
 
-class DriverAdapter(SessionStateAccess):
+class DriverAdapter(SessionStateAccess, DriverTraits):
     """Everything that differs between database drivers, for one connect callable of the user's.
 
     An adapter holds no connection and no state: every method takes the raw connection it works on.
     """
-
-    code: ClassVar[str]
-    engine: ClassVar[str]
-    """The database that the driver is for: "postgresql" or "mysql"."""
-    default_port: ClassVar[int]
-    connection_calls: ClassVar[frozenset[str]]
-    """Connection methods that touch the network and are not part of PEP 249."""
-    cursor_calls: ClassVar[frozenset[str]]
-    """Cursor methods that touch the network and are not part of PEP 249."""
-    blocks: ClassVar[frozenset[str]] = frozenset()
-    """Methods of either that return a context manager, which touches the network when it is entered and left."""
-    block_calls: ClassVar[frozenset[str]] = frozenset()
-    """Methods, of what a block gives to the program, that touch the network."""
-    row_modes: ClassVar[frozenset[str]] = frozenset()
-    """Blocks inside which rows come over the network only when they are fetched."""
-    row_sources: ClassVar[frozenset[str]] = frozenset()
-    """Methods of either that return an iterator, which touches the network for each item."""
-    setters: ClassVar[frozenset[str]] = frozenset()
-    """Attributes of a connection that touch the network when they are set."""
-    getters: ClassVar[frozenset[str]] = frozenset()
-    """Attributes of a connection that touch the network when they are read."""
-    commits_on_exit: ClassVar[bool] = True
-    """Whether the end of a block ``with connection:`` commits before it closes."""
-    awaited_cursors: ClassVar[bool] = False
-    """Whether the program awaits what `cursor` returns."""
-    own_attributes: ClassVar[frozenset[str]] = frozenset()
-    """What we note on a connection: the next one has its own."""
-    plain_methods: ClassVar[bool] = False
-    """Whether `close` and `get_autocommit` of an asyncio driver's connections are no coroutines."""
-    closers: ClassVar[frozenset[str]] = frozenset()
-    """Other methods that close a connection."""
-    limits_waits: ClassVar[bool] = False
-    """Whether `limit_waits` does anything; otherwise the session watches its calls."""
-    package: ClassVar[str]
-    """The driver's top-level package: a method that is defined elsewhere is the program's own."""
-
-    session_parameters: ClassVar[frozenset[str]]
-    """Connection parameters that shape the program's own session and have no place in the driver's connections."""
-    neutral_parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    """What the driver's connections are given in their place: an environment variable would be heeded otherwise."""
 
     def __init__(self, connect: Callable[..., Any]) -> None:
         self.connect = connect
@@ -120,6 +82,16 @@ class DriverAdapter(SessionStateAccess):
         del given
         return {}
 
+    def is_told_elsewhere(self, given: Mapping[str, Any]) -> bool:
+        """Whether the user's arguments, or the environment, name a service or file that tells where to connect."""
+        del given
+        return False
+
+    def guesses_user(self, given: Mapping[str, Any]) -> bool:
+        """Whether the driver would sign in as the operating system's user, as it is told no other one."""
+        del given
+        return False
+
     @abstractmethod
     def blocking(self) -> DriverAdapter:
         """Return an adapter of the driver's blocking flavour, for background threads."""
@@ -128,9 +100,28 @@ class DriverAdapter(SessionStateAccess):
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Return the keyword arguments that open a connection to a host with the user's settings."""
 
+    def token_settings(self, settings: Settings) -> Settings:
+        """Return settings with which a password is told to the server as it is, over TLS only.
+
+        What the program wants of TLS beyond that stays. Raises `AwsWrapperError`, an instance of the driver's class
+        too, where the settings do not go with that; so does `arguments` with the settings that are returned.
+        """
+        return settings
+
     async def open(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
         """Open a connection; raises whatever the driver raises, untouched."""
         return await io.call(self.connect, **arguments)
+
+    def reopen_with(self, raw: RawConnection, credentials: Callable[[], Credentials | None]) -> None:
+        """Have a connection that the program opens again use what `credentials` returns then; None: what it has.
+
+        `credentials` is called from any thread, and does not wait.
+        """
+        del raw, credentials
+
+    def follow(self, raw: RawConnection, follower: Follower) -> None:
+        """Have a follower told whenever the program opens a connection again, where the driver has methods for that."""
+        del raw, follower
 
     async def canonical_name(self, io: DriverIo, host: str) -> str:
         """Return the name that stands behind `host` in DNS in the end: another one if it is an alias, else `host`.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.converters import unknown
@@ -17,36 +19,54 @@ if TYPE_CHECKING:
 
 _HERE = "aws_advanced_python_wrapper.driver"
 
-# Code -> the adapters of its blocking and its asyncio flavour, imported on first use: nobody needs a driver that is not
-# theirs.
-_ADAPTERS: dict[str, tuple[str | None, str | None]] = {
-    "psycopg": (f"{_HERE}.psycopg.adapter:PsycopgAdapter", f"{_HERE}.psycopg.adapter:PsycopgAdapter"),
-    "mysql-connector-python": (
-        f"{_HERE}.mysql_connector.adapter:MysqlConnectorAdapter",
-        f"{_HERE}.mysql_connector.aio_adapter:AsyncMysqlConnectorAdapter",
+
+@dataclass(frozen=True, slots=True)
+class KnownDriver:
+    """A driver with an adapter; of the two flavours the blocking one comes first.
+
+    The adapters, "module:class", are imported on first use: nobody needs a driver that is not theirs.
+    """
+
+    code: str
+    package: str
+    """Where its connect functions and connection classes come from."""
+    adapters: tuple[str | None, str]
+    examples: tuple[str, str]
+    """What to call, for messages; of the package's engine, where the driver itself has no such flavour."""
+    asynchronous: str | None = None
+    """The package of asyncio connect functions that need not be coroutine functions."""
+    classes_connect: bool = False
+    """Whether its connection classes open a connection where they are called."""
+
+
+_DRIVERS = (
+    KnownDriver(
+        "psycopg",
+        "psycopg",
+        (f"{_HERE}.psycopg.adapter:PsycopgAdapter", f"{_HERE}.psycopg.adapter:PsycopgAdapter"),
+        ("psycopg.Connection.connect", "psycopg.AsyncConnection.connect"),
     ),
-    "aiomysql": (None, f"{_HERE}.aiomysql.adapter:AiomysqlAdapter"),
-}
-
-# Package of a connect callable -> code. Of the packages that fit, the first counts.
-_PACKAGES = {
-    "psycopg": "psycopg",
-    "mysql.connector": "mysql-connector-python",
-    "aiomysql": "aiomysql",
-}
-
-# Package -> what to call, for messages: the blocking and the asyncio flavour.
-_EXAMPLES = {
-    "psycopg": ("psycopg.Connection.connect", "psycopg.AsyncConnection.connect"),
-    "mysql.connector": ("mysql.connector.connect", "mysql.connector.aio.connect"),
-    "aiomysql": ("mysql.connector.connect", "aiomysql.connect"),
-}
-
-# Packages of asyncio connect callables that need not be coroutine functions.
-_ASYNCHRONOUS = ("aiomysql", "mysql.connector.aio")
-
-# Packages whose connection classes open a connection where they are called.
-_CALLED_CLASSES = ("mysql.connector",)
+    KnownDriver(
+        "mysql-connector-python",
+        "mysql.connector",
+        (
+            f"{_HERE}.mysql_connector.adapter:MysqlConnectorAdapter",
+            f"{_HERE}.mysql_connector.aio_adapter:AsyncMysqlConnectorAdapter",
+        ),
+        ("mysql.connector.connect", "mysql.connector.aio.connect"),
+        asynchronous="mysql.connector.aio",
+        classes_connect=True,
+    ),
+    KnownDriver(
+        "aiomysql",
+        "aiomysql",
+        (None, f"{_HERE}.aiomysql.adapter:AiomysqlAdapter"),
+        ("mysql.connector.connect", "aiomysql.connect"),
+        asynchronous="aiomysql",
+    ),
+)
+KNOWN_DRIVERS = MappingProxyType({driver.code: driver for driver in _DRIVERS})
+"""By `wrapper_driver_dialect`."""
 
 
 def adapter_for(
@@ -64,10 +84,10 @@ def adapter_for(
             f"it was given {_described(target)}"
         )
     _check_flavour(target, asynchronous=asynchronous)
-    code = code or _code_of(target)
-    if code not in _ADAPTERS:
-        raise unknown("driver dialect", code, _ADAPTERS)
-    place = _ADAPTERS[code][asynchronous]
+    code = code or _driver_of(target).code
+    if code not in KNOWN_DRIVERS:
+        raise unknown("driver dialect", code, KNOWN_DRIVERS)
+    place = KNOWN_DRIVERS[code].adapters[asynchronous]
     if place is None:
         raise AwsWrapperError(
             f"Parameter wrapper_driver_dialect: {code} is for asyncio, connect with "
@@ -79,7 +99,10 @@ def adapter_for(
 
 
 def _check_flavour(target: Callable[..., Any], *, asynchronous: bool) -> None:
-    is_asynchronous = inspect.iscoroutinefunction(target) or _is_within(_modules(_function(target)), _ASYNCHRONOUS)
+    driver = _found(_function(target))
+    is_asynchronous = inspect.iscoroutinefunction(target) or (
+        driver is not None and _is_within(_modules(_function(target)), driver.asynchronous)
+    )
     if is_asynchronous and not asynchronous:
         raise AwsWrapperError(
             f"{_described(target)} is an asyncio connect function; give the blocking one, which is "
@@ -87,7 +110,7 @@ def _check_flavour(target: Callable[..., Any], *, asynchronous: bool) -> None:
             "aws_advanced_python_wrapper.aio.AsyncAwsWrapperConnection"
         )
     # A function of the program's own may return an awaitable without being a coroutine function, a driver's does not.
-    if asynchronous and not is_asynchronous and _package_of(_function(target)):
+    if asynchronous and not is_asynchronous and driver is not None:
         raise AwsWrapperError(
             f"{_described(target)} is a blocking connect function; give the asyncio one, which is "
             f"{_example(target, asynchronous)}, or connect with aws_advanced_python_wrapper.AwsWrapperConnection"
@@ -115,37 +138,37 @@ def default_connect(*, asynchronous: bool = False) -> Callable[..., Any]:
 
 
 def _example(target: Any, asynchronous: bool) -> str:
-    return _EXAMPLES[_package_of(_function(target)) or "psycopg"][asynchronous]
+    return (_found(_function(target)) or KNOWN_DRIVERS["psycopg"]).examples[asynchronous]
 
 
-def _code_of(target: Callable[..., Any]) -> str:
-    package = _package_of(target)
-    if package is None and _package_of(_function(target)):
+def _driver_of(target: Callable[..., Any]) -> KnownDriver:
+    driver = _found(target)
+    if driver is not None:
+        return driver
+    if _found(_function(target)) is not None:
         raise AwsWrapperError(
             f"{_described(target)} has arguments bound to it: give the function itself, and the arguments to connect, "
             "as the connections that watch the cluster need them too"
         )
-    if package is None:
-        raise AwsWrapperError(
-            f"the driver of {_described(target)} is not known; supported: {', '.join(sorted(_PACKAGES))}. "
-            "For a connect function of your own, name the driver with wrapper_driver_dialect"
-        )
-    return _PACKAGES[package]
+    supported = ", ".join(sorted(driver.package for driver in _DRIVERS))
+    raise AwsWrapperError(
+        f"the driver of {_described(target)} is not known; supported: {supported}. "
+        "For a connect function of your own, name the driver with wrapper_driver_dialect"
+    )
 
 
 def _is_no_connect_function(target: Any) -> bool:
     """Tell a class of connections that cannot be called to connect."""
-    return (
-        isinstance(target, type)
-        and _package_of(target) is not None
-        and not _is_within(_modules(target), _CALLED_CLASSES)
-    )
+    if not isinstance(target, type):
+        return False
+    driver = _found(target)
+    return driver is not None and not driver.classes_connect
 
 
-def _package_of(target: Callable[..., Any]) -> str | None:
-    """Return the known driver package that a connect function is of, or that its class derives from."""
+def _found(target: Any) -> KnownDriver | None:
+    """Return the driver that a connect function is of, or that its class derives from; the first that fits."""
     modules = _modules(target)
-    return next((package for package in _PACKAGES if _is_within(modules, (package,))), None)
+    return next((driver for driver in _DRIVERS if _is_within(modules, driver.package)), None)
 
 
 def _modules(target: Any) -> list[str]:
@@ -154,5 +177,5 @@ def _modules(target: Any) -> list[str]:
     return [str(getattr(place, "__module__", "")) for place in places]
 
 
-def _is_within(modules: list[str], packages: tuple[str, ...]) -> bool:
-    return any(module == package or module.startswith(f"{package}.") for module in modules for package in packages)
+def _is_within(modules: list[str], package: str | None) -> bool:
+    return package is not None and any(name == package or name.startswith(f"{package}.") for name in modules)

@@ -15,6 +15,9 @@ RawConnection: TypeAlias = Any  # a connection of the wrapped driver
 RawCursor: TypeAlias = Any  # a cursor of the wrapped driver
 Rows: TypeAlias = Sequence[tuple[str | None, ...]]
 
+ONLY_OVER_TLS = "only_over_tls"
+"""Stands among the arguments for a driver where the password is a token, which is told to the server as it is."""
+
 T = TypeVar("T")
 
 
@@ -25,6 +28,20 @@ class ErrorKind(Enum):
     LOGIN = "login"
     READ_ONLY = "read_only"
     OTHER = "other"
+
+
+class Credentials(Protocol):
+    """With what a connection is opened."""
+
+    @property
+    def user(self) -> str | None:
+        """None: as before."""
+        ...
+
+    @property
+    def password(self) -> str:
+        """A password or token."""
+        ...
 
 
 class DriverIo(Protocol):
@@ -91,6 +108,25 @@ class DriverProbe(Protocol):
 
     def close(self) -> None:
         """End the connection without waiting for the server."""
+        ...
+
+
+class Follower(Protocol):
+    """Who is told when a program has a connection opened again by the driver's own methods.
+
+    In the blocking flavour its coroutines never suspend.
+    """
+
+    def leaving(self, connection: RawConnection) -> None:
+        """Note what is true of a connection that is about to open again."""
+        ...
+
+    async def destination(self, connection: RawConnection) -> tuple[str, int] | None:
+        """Return the host and port where it belongs; None: where it was. Raises the driver's error if nobody knows."""
+        ...
+
+    async def opened(self, connection: RawConnection, address: tuple[str, int]) -> None:
+        """Go on with a connection that has opened at this host and port; raises what the driver raises."""
         ...
 
 

@@ -41,6 +41,17 @@ class SessionStateAccess(ABC):
     def is_between_statements(self, raw: RawConnection) -> bool:
         """Tell whether nothing is under way but, perhaps, a transaction that can be rolled back. No I/O."""
 
+    def told(self, raw: RawConnection) -> Any:
+        """Return what the server has been told that lasts, for `tell_again`. No I/O."""
+        del raw
+
+    async def tell_again(self, io: DriverIo, raw: RawConnection, begun: Any, last: Any, deadline: Deadline) -> None:
+        """Tell the server of a connection that has opened again what the program had told the last session.
+
+        That is in what `last` differs from `begun`, as that session began. Raises the driver's error.
+        """
+        del io, raw, begun, last, deadline
+
     @abstractmethod
     def closed_twin(self, raw: RawConnection) -> Any:
         """Return an object of the same class, with the same attributes, that says it is closed. No I/O."""

@@ -78,6 +78,8 @@ def has_ended(connected: socket.socket) -> bool:
     poll.register(connected, _ENDED)
     if poll.poll(0):
         return True
+    if not is_readable(connected.fileno()):  # gevent's sockets wait for data also where they are told not to
+        return False
     try:
         return not connected.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

@@ -7,9 +7,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_advanced_python_wrapper.local import conninfo, names_here
+from aws_advanced_python_wrapper.local import conninfo, direct, names_here
+from aws_advanced_python_wrapper.local.aws.client import Aws
 from aws_advanced_python_wrapper.local.changes import Changes
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.idp.client import IdentityProviders
 from aws_advanced_python_wrapper.local.instance import Instance, ProxyControls
 from aws_advanced_python_wrapper.local.launch import Control, Launched, require_the_extra, wait_gone
 from aws_advanced_python_wrapper.local.places import Place, running, stale
@@ -41,8 +43,8 @@ class LocalCluster(Changes):
     "plain": the engine as it is), `instances` (3), `name` ("demo"), `database` ("app"), `user` ("admin"), `password`
     (generated), `port` (chosen), `tls` ("allow", "require", "off"), `postgres_version` (16 or 18) or `postgres_bin`
     (the folder of an installed PostgreSQL's programs), `mysql_bin` (MySQL's server program, or its folder),
-    `max_connections`, `server_settings`, `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`,
-    `rejoin_delay`. `resolution` says how the names
+    `iam` (whether instances check IAM tokens) and `iam_user` ("jane"), `max_connections`, `server_settings`,
+    `topology_delay`, `dns_delay`, `restart_time`, `hang_detection`, `rejoin_delay`. `resolution` says how the names
     are made to resolve in this process and its children ("auto" chooses). The cluster ends with this process at the
     latest, whichever way that ends.
     """
@@ -158,6 +160,27 @@ class LocalCluster(Changes):
         return name
 
     @property
+    def iam_user(self) -> str:
+        """The user that signs in with IAM tokens, where `iam` is on."""
+        return self.settings.iam_user
+
+    @property
+    def aws(self) -> Aws:
+        """Secrets Manager and STS beside the cluster, where `iam` is on."""
+        if not self.settings.iam:
+            raise LocalClusterError("this cluster has no AWS: start it with iam=True, or 'up --iam'")
+        own, names = self.settings, self.settings.names()
+        key, secret_key = own.access_key_id, own.secret_access_key
+        return Aws(self._known("aws_endpoint"), own.region, key, secret_key, names.secret, self._call)
+
+    @property
+    def idp(self) -> IdentityProviders:
+        """AD FS and Okta beside the cluster, where `iam` is on."""
+        if not self.settings.iam:
+            raise LocalClusterError("this cluster has no identity providers: start it with iam=True, or 'up --iam'")
+        return IdentityProviders(self.ca_file.with_name("ca-bundle.pem"), self.iam_user, self._call)
+
+    @property
     def port(self) -> int:
         """The port of every instance and endpoint."""
         port: int = self._known("port")
@@ -219,14 +242,7 @@ class LocalCluster(Changes):
         The connection is psycopg's, or PyMySQL's, which comes with aiomysql.
         """
         require_the_extra(self.settings.engine)
-        parameters = self._call("direct", instance=str(instance))
-        if self.settings.engine == "mysql":
-            import pymysql  # noqa: PLC0415  # only those who call this need it
-
-            return pymysql.connect(**parameters, database=self.database, autocommit=True)
-        import psycopg  # noqa: PLC0415
-
-        return psycopg.connect(**{**parameters, "dbname": self.database}, autocommit=True)
+        return direct.connect(self.settings.engine, self._call("direct", instance=str(instance)), self.database)
 
     def add_reader(self, name: str | None = None) -> Instance:
         """Add an instance; returns when it accepts connections."""

@@ -16,7 +16,7 @@ except ModuleNotFoundError as missing:
 
 from aws_advanced_python_wrapper.local import places, reaper
 from aws_advanced_python_wrapper.local.cluster import LocalCluster
-from aws_advanced_python_wrapper.local.environment import NAMES, connection_string, environment, verified_tls
+from aws_advanced_python_wrapper.local.environment import NAMES, directions, environment
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.mysql.installation import have_server
 from aws_advanced_python_wrapper.local.names import resolution
@@ -113,6 +113,9 @@ def _starting(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     add("--password", help="its password (default: generated)")
     add("--database", default="app", help="the database (default: app)")
     add("--tls", choices=["allow", "require", "off"], default="allow", help="default: allow")
+    iam = "let users sign in with IAM tokens, and serve Secrets Manager and STS"
+    add("--iam", action="store_true", help=iam)
+    add("--iam-user", metavar="USER", help="who signs in with tokens (default: jane)")
     add("--postgres-bin", metavar="DIR", help="the folder of an installed PostgreSQL's programs")
     add("--postgres-version", type=int, metavar="N", help="of the packaged ones: 16 (default) or 18")
     add("--mysql-bin", metavar="PATH", help="mysqld, or its folder (default: the one on the PATH, or a fetched one)")
@@ -218,7 +221,7 @@ def _cluster_for_run(options: Options) -> Iterator[LocalCluster]:
 
 
 _SETTINGS = (
-    *("engine", "deployment", "instances", "name", "port", "user", "password", "database", "tls"),
+    *("engine", "deployment", "instances", "name", "port", "user", "password", "database", "tls", "iam", "iam_user"),
     *("postgres_bin", "postgres_version", "mysql_bin"),
 )
 
@@ -266,13 +269,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _show_endpoints(cluster: LocalCluster) -> None:
-    _out.print(f"writer   {cluster.writer_endpoint}")
-    _out.print(f"readers  {cluster.reader_endpoint}")
-    for name in cluster.status().custom_endpoints:
-        _out.print(f"custom   {cluster.settings.names().custom(name)}")
-    _out.print(f"connect  {connection_string(cluster)}", markup=False)
-    _out.print(f"TLS      {verified_tls(cluster)}", markup=False)
-    _out.print(f"run      aws-driver-local run --name {cluster.settings.name} -- CMD   (the names resolve in CMD)")
+    for what, text in directions(cluster):
+        _out.print(f"{what:8} {text}", markup=False)
 
 
 def _remove_stale(name: str) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local.node import Node, Site
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Accepts
     from aws_advanced_python_wrapper.local.proxy.proxy import Proxy
     from aws_advanced_python_wrapper.local.settings import Settings
     from aws_advanced_python_wrapper.local.users import User
@@ -57,8 +58,11 @@ class Engine(ABC):
         """Return a server, without data and not running."""
 
     @abstractmethod
-    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
-        """Return what listens for the clients of a server, at its address and `port`."""
+    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None, accepts: Accepts | None) -> Proxy:
+        """Return what listens for the clients of a server, at its address and `port`.
+
+        With `accepts`, users of IAM sign in with tokens.
+        """
 
 
 def load(settings: Settings, directory: Path) -> Engine:

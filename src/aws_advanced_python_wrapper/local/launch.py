@@ -84,14 +84,17 @@ def _everything(conversation: socket.socket) -> bytes:
 
 
 _NEEDED = {"postgresql": ("psycopg", "trustme"), "mysql": ("aiomysql", "trustme")}
+_NEEDED_BY_AWS = ("moto", "flask", "flask_cors")
 
 
-def require_the_extra(engine: str) -> None:
-    """Raise `LocalClusterError` if something is not installed that servers of this engine need."""
-    missing = [name for name in _NEEDED[engine] if find_spec(name) is None]
+def require_the_extra(engine: str, *, iam: bool = False) -> None:
+    """Raise `LocalClusterError` if something is not installed that servers of this engine need, or with `iam` AWS."""
+    needed = {"local": _NEEDED[engine], "local-aws": _NEEDED_BY_AWS if iam else ()}
+    missing = [name for names in needed.values() for name in names if find_spec(name) is None]
     if missing:
+        extras = ",".join(extra for extra, names in needed.items() if names)
         raise LocalClusterError(
-            f"a local cluster needs {' and '.join(missing)}: pip install 'aws-advanced-python-driver[local]'"
+            f"a local cluster needs {' and '.join(missing)}: pip install 'aws-advanced-python-driver[{extras}]'"
         )
 
 
@@ -99,7 +102,7 @@ class Launched:
     """A supervisor process that this process owns, or, detached, only started."""
 
     def __init__(self, settings: Settings, hosts_file: Path | None, *, detached: bool) -> None:
-        require_the_extra(settings.engine)
+        require_the_extra(settings.engine, iam=settings.iam)
         for left in forsaken():
             _clean_up(left)
         self.place = new_place(settings.name)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from aws_advanced_python_wrapper.local.aws.keys import random_access_key_id, random_secret_key
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.naming import Names, random_hash
 
@@ -99,6 +100,10 @@ class Settings:
     mysql_bin: str | None = None
     max_connections: int = 300
     server_settings: Mapping[str, str] = field(default_factory=dict)
+    iam: bool = False
+    iam_user: str = "jane"
+    access_key_id: str = field(default_factory=random_access_key_id)
+    secret_access_key: str = field(default_factory=random_secret_key, repr=False)
     delays: Delays = field(default_factory=Delays)
     start_timeout: float = 60.0
 
@@ -116,9 +121,21 @@ class Settings:
             raise LocalClusterError(f"port={self.port!r}: give a whole number from 1 up to 65535, or leave it out")
         if self.tls not in ("allow", "require", "off"):
             raise LocalClusterError(f"tls={self.tls!r}: choose 'allow', 'require' or 'off'")
-        for what in ("user", "password", "database"):
+        for what in ("user", "password", "database", "iam_user"):
             check_word(what, getattr(self, what), self.engine)
+        if self.iam:
+            self._check_iam()
         self.names()  # checks name, hash and region
+
+    def _check_iam(self) -> None:
+        if self.deployment == "plain":
+            raise LocalClusterError("iam=True: deployment 'plain' knows no IAM, choose another one")
+        if self.tls == "off":
+            raise LocalClusterError("iam=True: tokens are sent over TLS only, so leave out tls='off'")
+        if self.iam_user == self.user:
+            raise LocalClusterError(
+                f"iam_user={self.iam_user!r} is the master user, who has a password: choose another"
+            )
 
     def _check_programs(self) -> None:
         programs = {"postgres_bin": "postgresql", "postgres_version": "postgresql", "mysql_bin": "mysql"}
@@ -177,5 +194,5 @@ def check_word(what: str, value: str, engine: EngineName) -> None:
         return
     if value.lower().startswith(_RESERVED_PREFIXES[engine]) or value.lower() in _RESERVED[engine]:
         raise LocalClusterError(f"the {what} cannot be {value!r}: the server keeps this name for itself")
-    if len(value) > (longest := _LONGEST.get((engine, what), len(value))):
+    if len(value) > (longest := _LONGEST.get((engine, what.removeprefix("iam_")), len(value))):
         raise LocalClusterError(f"the {what} cannot be {value!r}: it can have {longest} characters at most")

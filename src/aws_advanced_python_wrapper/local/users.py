@@ -41,7 +41,7 @@ def server_user(server: str, own_user: str) -> User:
     `server` is the product's name, `own_user` the one it has on many systems.
     """
     if os.geteuid() != 0:
-        return User(_login(), os.geteuid(), os.getegid(), switch=False)
+        return User(login(), os.geteuid(), os.getegid(), switch=False)
     for name in (own_user, "nobody"):
         try:
             entry = pwd.getpwnam(name)
@@ -53,7 +53,8 @@ def server_user(server: str, own_user: str) -> User:
     )
 
 
-def _login() -> str:
+def login() -> str:
+    """Return the name of this process's user."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container may run under a number that has no name

@@ -9,10 +9,13 @@ from aws_advanced_python_wrapper.converters import Parameter
 from aws_advanced_python_wrapper.parameters import (
     database,
     failover,
+    federated,
     host_monitoring,
     host_selection,
+    iam,
     network,
     plugins,
+    secrets_manager,
     session,
     topology,
 )
@@ -20,7 +23,10 @@ from aws_advanced_python_wrapper.parameters import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-AREAS: Final = (plugins, database, topology, session, network, failover, host_selection, host_monitoring)
+AREAS: Final = (
+    *(plugins, database, topology, session, network, failover, host_selection, host_monitoring),
+    *(iam, secrets_manager, federated),
+)
 
 PARAMETERS: Final[Mapping[str, Parameter[Any]]] = MappingProxyType(
     {
@@ -39,6 +45,8 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "dialect": "wrapper_dialect",
         "connection_timeout": "connect_timeout",  # as MySQL Connector/Python calls it
         "reader_response_strategy": "reader_host_selector_strategy",
+        "secrets_manager_secret_username": "secrets_manager_secret_username_key",
+        "secrets_manager_secret_password": "secrets_manager_secret_password_key",
     }
 )
 

@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SIGN_IN = (
-    *("idp_endpoint", "idp_port", "idp_username", "idp_password", "iam_role_arn", "iam_idp_arn"),
-    *("iam_token_expiration", "http_request_connect_timeout", "ssl_secure", "db_user"),
-)
-
 PLUGINS_TO_COME: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "iam": ("iam_host", "iam_default_port", "iam_region", "iam_expiration", "aws_profile"),
-        "aws_secrets_manager": (
-            *("secrets_manager_secret_id", "secrets_manager_region", "secrets_manager_endpoint"),
-            *("secrets_manager_secret_username_key", "secrets_manager_secret_username"),
-            *("secrets_manager_secret_password_key", "secrets_manager_secret_password", "secrets_manager_expiration"),
-        ),
-        "federated_auth": (*_SIGN_IN, "rp_identifier", "idp_name"),
-        "okta": ("app_id",),
         "custom_endpoint": (
             *("custom_endpoint_info_refresh_rate_ms", "custom_endpoint_idle_monitor_expiration_ms"),
             *("wait_for_custom_endpoint_info", "wait_for_custom_endpoint_info_timeout_ms"),

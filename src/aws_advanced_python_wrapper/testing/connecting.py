@@ -44,7 +44,7 @@ def connect(
         AwsWrapperError: a parameter or plugin is unknown or does not fit.
         NetworkError, LoginError: the host cannot be reached, or refuses the user.
     """
-    session = _session(network, host, plugins, parameters, BlockingIo(), asynchronous=False)
+    session = run(_session(network, host, plugins, parameters, BlockingIo(), asynchronous=False))
     run(session.connect())
     return AwsWrapperConnection(session)
 
@@ -56,13 +56,13 @@ async def aconnect(
     **parameters: Any,
 ) -> AsyncAwsWrapperConnection:
     """Do what `connect` does, asyncio flavour."""
-    session = _session(network, host, plugins, parameters, AsyncioIo(), asynchronous=True)
+    session = await _session(network, host, plugins, parameters, AsyncioIo(), asynchronous=True)
     await session.connect()
     return AsyncAwsWrapperConnection(session)
 
 
-def _session(
+async def _session(
     network: FakeNetwork, host: str, plugins: object, parameters: Mapping[str, Any], io: Io, *, asynchronous: bool
 ) -> Session:
     adapter = FakeAdapter(network, asynchronous=asynchronous)
-    return session_through(adapter, None, {**QUICK, "host": host, "plugins": plugins, **parameters}, io)
+    return await session_through(adapter, None, {**QUICK, "host": host, "plugins": plugins, **parameters}, io)

@@ -25,6 +25,8 @@ class FakeNetwork(Traffic):
     aliases: dict[str, str] = field(default_factory=dict)
     """Name -> the name for which it is an alias in DNS; both lead to the same host."""
     refused_users: set[str] = field(default_factory=set)
+    passwords: set[str] | None = None
+    """The passwords that hosts accept; None: any, or none."""
     after_connect: Callable[[], None] = lambda: None
     """Called after each connection that is opened."""
     opened: list[FakeConnection] = field(default_factory=list)
@@ -52,7 +54,8 @@ class FakeNetwork(Traffic):
             raise NetworkError("connection timeout expired")
         if host.state is not State.UP:
             raise NetworkError(f"connection to {name} refused")
-        if arguments.get("user") in self.refused_users:
+        wrong = self.passwords is not None and arguments.get("password") not in self.passwords
+        if wrong or arguments.get("user") in self.refused_users:
             raise LoginError(f"password authentication failed for user {arguments.get('user')!r}")
         connection = FakeConnection(host, arguments, asynchronous=asynchronous)
         host.connections.append(connection)

@@ -13,7 +13,8 @@ import pytest
 from aws_advanced_python_wrapper import FailoverError, release_resources
 from aws_advanced_python_wrapper.aio.psycopg import connect
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
-from cluster.support import WHO, at_server, eventually, true_writer
+from cluster.support import WHO, at_server, true_writer
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,8 @@ from aws_advanced_python_wrapper import FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.core.plugin import Plugin
 from cluster.faults import done, first_value
-from cluster.support import (
-    Background,
-    at_server,
-    driver_threads,
-    engine_of,
-    eventually,
-    true_writer,
-)
+from cluster.support import Background, at_server, driver_threads, engine_of, true_writer
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -114,7 +107,7 @@ def test_loops_in_several_threads_fail_over_independently(
     async def one() -> str:
         connection = await connect()
         try:
-            return await work_until_failed_over(connection, lambda: started.add(threading.get_ident()))
+            return await work_until_failed_over(connection, lambda: started.add(id(connection)))
         finally:
             await done(connection.close())
 
@@ -122,7 +115,7 @@ def test_loops_in_several_threads_fail_over_independently(
         return list(await asyncio.gather(one(), one()))
 
     threads = [Background(lambda: play(two_tasks())) for _ in range(4)]
-    eventually(lambda: len(started) == len(threads))
+    eventually(lambda: len(started) == 2 * len(threads))
     cluster.failover()
     outcomes = [thread.result() for thread in threads]
     assert outcomes == [[true_writer(cluster)] * 2] * len(threads)

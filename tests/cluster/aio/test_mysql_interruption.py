@@ -13,7 +13,8 @@ import pytest
 from aws_advanced_python_wrapper import FailoverError, FailoverSuccessError, release_resources
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
 from aws_advanced_python_wrapper.cluster.host import HostAvailability
-from cluster.support import administrate, at_server, eventually, true_writer
+from cluster.support import administrate, at_server, true_writer
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator

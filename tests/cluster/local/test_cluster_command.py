@@ -59,6 +59,26 @@ def test_a_cluster_from_up_to_down(name: str) -> None:
     assert "no cluster" in run("status", "--name", name, status=1)
 
 
+def test_sign_in_can_be_rehearsed(name: str) -> None:
+    said = run("up", "--name", name, "--instances", "1", "--iam", "--iam-user", "tom")
+    cluster = LocalCluster.attach(name)
+    for text in ("user=tom plugins=iam", f"secrets_manager_secret_id={name}-admin", cluster.aws.endpoint, "us-east-2"):
+        assert text in said
+        assert text in run("status", "--name", name)
+    assert cluster.aws.secret_access_key not in said
+    program = f"""
+import botocore.session, json, os
+client = botocore.session.Session().create_client("secretsmanager")
+found = json.loads(client.get_secret_value(SecretId="{name}-admin")["SecretString"])
+print("the same" if found["password"] == os.environ["PGPASSWORD"] else "another")
+"""
+    assert "the same" in run("run", "--name", name, "--", sys.executable, "-c", program)
+    assert cluster.aws.calls() == {"secretsmanager:GetSecretValue": 1}
+    cluster.aws.rotate_secret(pause_after="setSecret")
+    assert LocalCluster.attach(name).aws.secret(stage="AWSPENDING")["password"] != cluster.password
+    run("down", "--name", name)
+
+
 @pytest.mark.parametrize("way", ["auto", "hook"])
 def test_run_brings_its_own_cluster_and_passes_the_status_on(name: str, way: str) -> None:
     program = "import os, socket, sys; print('at', socket.gethostbyname(os.environ['PGHOST'])); sys.exit(7)"
@@ -78,7 +98,10 @@ def test_run_tells_how_to_connect(name: str) -> None:
 
 def test_a_program_that_does_not_exist(name: str) -> None:
     done = subprocess.run(
-        [*COMMAND, "run", "--name", name, "--instances", "1", "--", "no-such-program"], capture_output=True, check=False
+        [*COMMAND, "run", "--name", name, "--instances", "1", "--", "no-such-program"],
+        capture_output=True,
+        check=False,
+        timeout=90,
     )
     assert done.returncode in (1, 127)
     assert "say which program" in run("run", "--name", name, status=1)
@@ -99,5 +122,5 @@ def test_what_a_killed_cluster_leaves_is_said_and_removed(name: str) -> None:
 
 
 def reapers_of(directory: str) -> list[int]:
-    out = subprocess.check_output(["ps", "-ww", "-eo", "pid,args"], text=True)  # noqa: S607
+    out = subprocess.check_output(["ps", "-ww", "-eo", "pid,args"], text=True, timeout=60)  # noqa: S607
     return [int(line.split()[0]) for line in out.splitlines() if "local.reaper" in line and directory in line]

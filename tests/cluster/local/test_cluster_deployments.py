@@ -184,7 +184,9 @@ found = socket.getaddrinfo({name!r}, None, type=socket.SOCK_STREAM)
 print(repr(found[0][3]))
 """
     expected = [multi_az.writer_endpoint, multi_az.writer.address, "''"]
-    shown = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", asking], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     assert shown.split() == expected
     here = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     assert here[0][3] == multi_az.writer_endpoint

@@ -15,7 +15,8 @@ import pytest
 
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError
 from cluster.local.plainly import connected, each_engine, rows, servers, writes
-from cluster.support import PATIENCE, Background, eventually, execute, value
+from cluster.support import Background, execute, value
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pymysql
 import pytest
 
 from aws_advanced_python_wrapper.local import Instance, LocalCluster, LocalClusterError
 from aws_advanced_python_wrapper.local.names.hosts_file import read
 from cluster.local.plainly import connected, each_engine, rows, rows_of
-from cluster.support import execute, value
+from cluster.support import administrate, execute, login_role, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from cluster.drivers import Driver
 
-Eventually = Callable[..., Any]
 pytestmark = each_engine
 
 PID_FILE = {
@@ -29,6 +30,10 @@ PID_FILE = {
     "mysql": "SELECT @@pid_file",
 }
 
+ANOTHER_PASSWORD = {
+    "postgresql": "ALTER ROLE just_now PASSWORD 'another'",
+    "mysql": "ALTER USER just_now IDENTIFIED BY 'another'",
+}
 MEMBERS = {
     "postgresql": "SELECT server_id FROM aurora_replica_status()",
     "mysql": "SELECT server_id FROM information_schema.replica_host_status",
@@ -89,9 +94,7 @@ def test_a_killed_reader_starts_again(cluster: LocalCluster, driver: Driver) -> 
     assert answers(driver, cluster, reader)
 
 
-def test_a_reader_that_slept_through_a_failover_follows_the_new_writer(
-    cluster: LocalCluster, driver: Driver, eventually: Eventually
-) -> None:
+def test_a_reader_that_slept_through_a_failover_follows_the_new_writer(cluster: LocalCluster, driver: Driver) -> None:
     asleep, target = cluster.readers
     cluster.kill(asleep)
     cluster.failover(to=target, wait="all")
@@ -122,7 +125,15 @@ def test_reboot_keeps_the_roles(cluster: LocalCluster, driver: Driver) -> None:
     write(driver, cluster)
 
 
-def test_readers_come_and_go(cluster: LocalCluster, driver: Driver, eventually: Eventually) -> None:
+def test_users_can_be_changed_as_soon_as_the_writer_is_back(cluster: LocalCluster) -> None:
+    cluster.kill(cluster.writer)
+    cluster.start_instance(cluster.writer)
+    with login_role(cluster, "just_now", "secret"):
+        cluster.reboot(cluster.writer)
+        administrate(cluster, ANOTHER_PASSWORD[cluster.settings.engine])
+
+
+def test_readers_come_and_go(cluster: LocalCluster, driver: Driver) -> None:
     cluster.set_delays(topology_delay=0.1)
     added = cluster.add_reader("reporting")
     assert answers(driver, cluster, added)
@@ -140,7 +151,7 @@ def test_readers_come_and_go(cluster: LocalCluster, driver: Driver, eventually: 
         cluster.remove_reader(cluster.writer)
 
 
-def test_a_server_that_dies_by_itself_is_noticed(cluster: LocalCluster, driver: Driver, eventually: Eventually) -> None:
+def test_a_server_that_dies_by_itself_is_noticed(cluster: LocalCluster, driver: Driver) -> None:
     reader = cluster.readers[0]
     with closing(cluster.connect_directly(reader)) as connection:
         [(path,)] = rows_of(connection, PID_FILE[driver.engine.name])
@@ -149,7 +160,7 @@ def test_a_server_that_dies_by_itself_is_noticed(cluster: LocalCluster, driver: 
     write(driver, cluster)
 
 
-def test_the_writer_endpoint_follows_late(cluster: LocalCluster, eventually: Eventually) -> None:
+def test_the_writer_endpoint_follows_late(cluster: LocalCluster) -> None:
     cluster.set_delays(dns_delay=1.5)
     old, new = cluster.writer, cluster.readers[0]
     result = cluster.failover(to=new)
@@ -159,10 +170,10 @@ def test_the_writer_endpoint_follows_late(cluster: LocalCluster, eventually: Eve
     assert socket.gethostbyname(cluster.writer_endpoint) == new.address
 
 
-def test_the_reader_endpoint_takes_turns(cluster: LocalCluster, eventually: Eventually) -> None:
+def test_the_reader_endpoint_takes_turns(cluster: LocalCluster) -> None:
     cluster.set_delays(dns_delay=0.1)
     for reader in cluster.readers:
-        eventually(lambda reader=reader: socket.gethostbyname(cluster.reader_endpoint) == reader.address)
+        eventually(lambda: socket.gethostbyname(cluster.reader_endpoint) == reader.address)  # noqa: B023 - here and now
     for reader in cluster.readers:
         cluster.kill(reader)
     eventually(lambda: socket.gethostbyname(cluster.reader_endpoint) == cluster.writer.address)
@@ -199,11 +210,35 @@ def test_restore_puts_everything_back(cluster: LocalCluster, driver: Driver) -> 
     write(driver, cluster)
 
 
+@pytest.mark.drivers("mysql-c")
+def test_restore_helps_a_writer_that_waits_for_its_readers_in_vain(cluster: LocalCluster, driver: Driver) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(login_role(cluster, "just_now", "secret"))
+        for reader in cluster.readers:
+            execute(stack.enter_context(closing(cluster.connect_directly(reader))), "STOP REPLICA IO_THREAD")
+        waiting, watching = (stack.enter_context(closing(cluster.connect_directly(cluster.writer))) for _ in range(2))
+        errors: list[Exception] = []
+
+        def change() -> None:
+            try:
+                execute(waiting, ANOTHER_PASSWORD["mysql"])
+            except pymysql.err.OperationalError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=change, daemon=True)
+        thread.start()
+        eventually(lambda: "semi-sync ACK" in str(rows_of(watching, "SHOW PROCESSLIST")))
+        cluster.restore()
+        thread.join()
+        assert "Lost connection" in str(errors)
+    write(driver, cluster)
+
+
 def test_what_it_shows(cluster: LocalCluster) -> None:
     writer = cluster.writer
     assert repr(writer) == f"<Instance {writer.name} writer running {writer.address}:{cluster.port}>"
     assert cluster.password not in repr(cluster) + repr(cluster.settings) + repr(cluster.instances)
     with pytest.raises(LocalClusterError, match="no such delay"):
         cluster.set_delays(patience=1)
-    with pytest.raises(LocalClusterError, match=r"does not know \['size'\]: there are database, deployment"):
+    with pytest.raises(LocalClusterError, match=r"does not know \['size'\]: there are \w+, database, deployment"):
         LocalCluster(size=3)

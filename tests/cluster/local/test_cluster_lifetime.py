@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,13 @@ import pytest
 from aws_advanced_python_wrapper.local import LocalCluster, LocalClusterError, launch, places
 from aws_advanced_python_wrapper.local.mysql import obtain
 from cluster.local.plainly import each_engine, servers
+from support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from cluster.drivers import Driver
 
-Eventually = Callable[..., Any]
 SYSTEM_POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 
 OWNER = """
@@ -88,7 +89,7 @@ class Owner:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(PATIENCE)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
@@ -113,7 +114,7 @@ def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
     ],
     ids=" and ".join,
 )
-def test_nothing_is_left(owner: Owner, ways: list[str], eventually: Eventually) -> None:
+def test_nothing_is_left(owner: Owner, ways: list[str]) -> None:
     for way in ways:
         if way == "owner":
             owner.process.kill()
@@ -127,15 +128,15 @@ def test_nothing_is_left(owner: Owner, ways: list[str], eventually: Eventually) 
     if ways == ["supervisor"] or "frozen" in ways:
         eventually(lambda: not owner.directory.exists())
         owner.process.kill()  # its hosts file lives as long as it does
-        owner.process.wait()
+        owner.process.wait(PATIENCE)
         for path in places.base().glob(f"hosts-{owner.process.pid}-*"):
             assert not places.is_locked(path / "lock")
         places.new_hosts_directory()  # sweeps what killed owners left
-    owner.process.wait()
+    owner.process.wait(PATIENCE)
     eventually(lambda: not owner.left())
 
 
-def test_a_supervisor_that_is_stuck_is_given_up_and_the_advice_helps(owner: Owner, eventually: Eventually) -> None:
+def test_a_supervisor_that_is_stuck_is_given_up_and_the_advice_helps(owner: Owner) -> None:
     os.kill(owner.supervisor, signal.SIGSTOP)
     control = launch.Control(places.Place(owner.directory).socket, patience=0.2)
     with pytest.raises(LocalClusterError, match=f"process {owner.supervisor}, did not .* Kill it with SIGKILL"):
@@ -143,7 +144,7 @@ def test_a_supervisor_that_is_stuck_is_given_up_and_the_advice_helps(owner: Owne
     os.kill(owner.supervisor, signal.SIGKILL)
     eventually(lambda: not owner.directory.exists())
     owner.process.kill()
-    owner.process.wait()
+    owner.process.wait(PATIENCE)
     places.new_hosts_directory()  # sweeps what killed owners left
     eventually(lambda: not owner.left())
 
@@ -260,6 +261,7 @@ with LocalCluster(instances=2, **names, **json.loads(sys.argv[1])) as cluster:
             env={**os.environ, "TMPDIR": place},
             text=True,
             cwd="/",
+            timeout=100,
         )
     assert output == ('o\'hara admin, my "app"\n' if engine == "postgresql" else 'o\'hara admin@%, my "app"\n')
 
@@ -289,8 +291,9 @@ def test_an_ordinary_user_can_run_it(engine: str) -> None:
     program = f"""
 from contextlib import closing
 from aws_advanced_python_wrapper.local import LocalCluster
-with LocalCluster(instances=2, name="nobodys", **{as_nobody_has_them(engine)!r}) as cluster:
+with LocalCluster(instances=2, name="nobodys", iam=True, **{as_nobody_has_them(engine)!r}) as cluster:
     cluster.failover(wait="all", kind="hang")
+    cluster.aws.rotate_secret()
     with closing(cluster.connect_directly(cluster.writer)) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT 1")

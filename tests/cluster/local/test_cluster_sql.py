@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from support.waiting import eventually
 
+if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local import LocalCluster
 
 TOPOLOGY = """
@@ -101,9 +101,7 @@ def test_an_ordinary_user_cannot_read_files_or_passwords(healthy_aurora_postgres
         assert "password" not in str(conninfo)
 
 
-def test_tables_lag_after_a_failover_each_by_its_own_delay(
-    healthy_aurora_postgresql: LocalCluster, eventually: Callable[..., Any]
-) -> None:
+def test_tables_lag_after_a_failover_each_by_its_own_delay(healthy_aurora_postgresql: LocalCluster) -> None:
     cluster = healthy_aurora_postgresql
     old, new, other = cluster.writer, cluster.readers[0], cluster.readers[1]
     cluster.set_delays(topology_delay={new.name: 0.2, other.name: 2.0}, restart_time=0)
@@ -114,9 +112,7 @@ def test_tables_lag_after_a_failover_each_by_its_own_delay(
     assert time.monotonic() - result.writer_accepts >= 2.0
 
 
-def test_a_dead_instance_stops_reporting(
-    healthy_aurora_postgresql: LocalCluster, eventually: Callable[..., Any]
-) -> None:
+def test_a_dead_instance_stops_reporting(healthy_aurora_postgresql: LocalCluster) -> None:
     cluster = healthy_aurora_postgresql
     dead = cluster.readers[0]
     cluster.kill(dead)

@@ -10,10 +10,9 @@ import pytest
 
 from cluster.local.plainly import connected, rows, rows_of
 from cluster.support import execute, login_role, value
+from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_advanced_python_wrapper.local import Instance, LocalCluster
     from cluster.drivers import Driver
 
@@ -56,9 +55,7 @@ def test_only_the_writer_takes_writes_of_the_master_user(cluster: LocalCluster, 
             assert refused.value.errno == READ_ONLY
 
 
-def test_the_table_is_right_in_every_time_zone(
-    cluster: LocalCluster, driver: Driver, eventually: Callable[..., Any]
-) -> None:
+def test_the_table_is_right_in_every_time_zone(cluster: LocalCluster, driver: Driver) -> None:
     dead = cluster.readers[0]
     cluster.kill(dead)
     age = (
@@ -73,7 +70,7 @@ def test_the_table_is_right_in_every_time_zone(
         eventually(lambda: value(connection, age) >= 1)
 
 
-def test_a_dead_instance_stops_reporting(cluster: LocalCluster, driver: Driver, eventually: Callable[..., Any]) -> None:
+def test_a_dead_instance_stops_reporting(cluster: LocalCluster, driver: Driver) -> None:
     dead = cluster.readers[0]
     report = (
         "SELECT LAST_UPDATE_TIMESTAMP, IS_CURRENT FROM information_schema.replica_host_status "
@@ -99,9 +96,7 @@ def test_an_instance_may_be_said_to_lag(cluster: LocalCluster, driver: Driver) -
     assert rows(driver, cluster, lag)[0][0] < 1000
 
 
-def test_tables_lag_after_a_failover_each_by_its_own_delay(
-    cluster: LocalCluster, driver: Driver, eventually: Callable[..., Any]
-) -> None:
+def test_tables_lag_after_a_failover_each_by_its_own_delay(cluster: LocalCluster, driver: Driver) -> None:
     old, new, other = cluster.writer, cluster.readers[0], cluster.readers[1]
     cluster.set_delays(topology_delay={new.name: 0.2, other.name: 2.0}, restart_time=0)
     result = cluster.failover(to=new)

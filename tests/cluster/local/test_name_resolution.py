@@ -37,7 +37,7 @@ with LocalCluster(instances=2, resolution=sys.argv[1], dns_delay=0.2) as cluster
         assert who(cluster, instance.host) == instance.name
     endpoint = cluster.writer_endpoint
     assert asyncio.run(ask(cluster.conninfo())) == old.name
-    child = subprocess.check_output([sys.executable, "-c", CHILD, endpoint], text=True)
+    child = subprocess.check_output([sys.executable, "-c", CHILD, endpoint], text=True, timeout=60)
     assert child.strip() == old.address
     new = cluster.failover().new_writer
     deadline = time.monotonic() + 20

@@ -155,5 +155,5 @@ def test_readers_never_meet_a_broken_line_while_several_processes_write(hosts: H
                 assert address in {f"127.0.0.{n}".encode() for n in range(1, 10)} or b"::" in address, line
                 assert names, line
         assert shared == 1
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert len(own_records(hosts)) == 1 + 3 * (60 - 6)

@@ -20,6 +20,7 @@ def test_every_subcommand_knows_what_to_run() -> None:
     for line in (
         "up --instances 2 --postgres-version 18",
         "up --engine mysql --mysql-bin /usr/sbin",
+        "up --iam --iam-user tom",
         "get-mysql",
         "status --name other",
         "failover --to demo-instance-2 --kind hang --wait all",
@@ -66,4 +67,4 @@ import aws_advanced_python_wrapper.local.pytest_plugin
 loaded = [name for name in sys.modules if name.startswith("aws_advanced_python_wrapper.local.")]
 assert loaded == ["aws_advanced_python_wrapper.local.pytest_plugin"], loaded
 """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

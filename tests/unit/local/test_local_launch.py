@@ -103,6 +103,13 @@ def test_what_is_missing_is_told_with_the_extra_that_has_it(
             use()
 
 
+def test_what_aws_lacks_is_told_with_both_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "find_spec", lambda name: None if name == "moto" else name)
+    with pytest.raises(LocalClusterError, match=r"needs moto: pip install '.*\[local,local-aws\]'"):
+        LocalCluster(iam=True, resolution="none").start()
+    launch.require_the_extra("postgresql")
+
+
 def starting(place: Place, reading: int) -> tuple[Launched, Any]:
     """Return a supervisor that is being waited for, and what it says."""
     output = os.fdopen(reading, "rb")

@@ -31,8 +31,9 @@ def test_transactions_are_counted_by_the_server_they_come_from(gtids: str, count
     assert gtid.counts(gtids) == counts
 
 
-def options(**extra: str) -> list[str]:
-    return configuration.options(SITE, {"datadir": Path("/where/data")}, 50, extra)
+def options(**wishes: Any) -> list[str]:
+    settings = Settings(engine="mysql", max_connections=50, **wishes)
+    return configuration.options(SITE, {"datadir": Path("/where/data")}, settings)
 
 
 def test_a_server_listens_at_its_own_address_and_starts_in_no_part() -> None:
@@ -50,8 +51,16 @@ def test_a_server_listens_at_its_own_address_and_starts_in_no_part() -> None:
 
 @pytest.mark.parametrize("name", ["innodb_buffer_pool_size", "innodb-buffer-pool-size"])
 def test_own_settings_win_however_they_are_spelled(name: str) -> None:
-    found = [one for one in options(**{name: "64M"}) if one.startswith("--innodb-buffer-pool-size")]
+    found = [one for one in options(server_settings={name: "64M"}) if one.startswith("--innodb-buffer-pool-size")]
     assert found == ["--innodb-buffer-pool-size=64M"]
+
+
+@pytest.mark.parametrize("iam", [True, False])
+def test_users_of_iam_have_a_plugin_where_there_are_any(iam: bool) -> None:
+    assert any("auth_socket" in one for one in options(iam=iam)) == iam
+    settings = Settings(engine="mysql", iam=iam, iam_user="o'hara")
+    statements = sql_surface.initial(settings, Accounts.random())
+    assert any("CREATE USER 'o''hara'@'%' IDENTIFIED WITH auth_socket AS '" in one for one in statements) == iam
 
 
 @pytest.mark.parametrize("deployment", ["aurora", "multi-az", "rds", "plain"])

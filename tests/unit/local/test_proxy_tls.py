@@ -84,6 +84,22 @@ def test_tls_says_goodbye_when_the_server_has_ended(authority: Authority, server
     run(test)
 
 
+def test_a_client_that_says_goodbye_has_ended(authority: Authority, server_tls: ssl.SSLContext) -> None:
+    async def test() -> None:
+        server = EchoServer()
+        async with proxied(server.serve, server_tls) as proxy:
+            streams = await connect(proxy)
+            client = TlsClient(streams, authority.ca_file, "one.example.com")
+            await client.handshake()
+            await client.send(STARTUP)
+            assert await client.receive(len(STARTUP)) == STARTUP
+            await client.goodbye()
+            assert server.ends == ["eof"]
+            streams[1].close()
+
+    run(test)
+
+
 def test_a_wrong_name_fails_the_clients_verification(authority: Authority, server_tls: ssl.SSLContext) -> None:
     async def test() -> None:
         server = EchoServer()

@@ -9,11 +9,19 @@ import aiomysql
 
 from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, Guarded, connection_of, guard
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
-from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import TYPED, for_connection, from_files, names
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import (
+    TYPED,
+    for_connection,
+    from_files,
+    names,
+    objection_to_token,
+)
 from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import CANNOT_CONNECT, FAREWELL, AsyncMysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import socket_number
+from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +32,11 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
     from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection, RawCursor, Rows
     from aws_advanced_python_wrapper.properties import Settings
+
+
+_OPENS_OTHERS = (
+    "the connect function: a token is sent over TLS only, which can be required of aiomysql.connect. Give that"
+)
 
 
 class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
@@ -65,9 +78,18 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
         """Return an adapter for PyMySQL, of which aiomysql is made."""
         return PymysqlAdapter()
 
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """See `pymysql_arguments`."""
+        return for_connection(settings.driver)
+
+    def objection_to_token(self, options: Mapping[str, Any]) -> str | None:
+        """TLS can be required of connections only that are ours from the start."""
+        objection = super().objection_to_token(options) or objection_to_token(options)
+        return objection or (_OPENS_OTHERS if self.connect is not aiomysql.connect else None)
+
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host."""
-        arguments = self.at_host(for_connection(settings.driver), settings, host)
+        arguments = self.at_host(settings, host)
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
@@ -75,15 +97,17 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
         try:
             return await io.within(arguments["connect_timeout"], self._open(arguments), Guarded.drop)
         except TimeoutError as error:
-            message = f"Can't connect to MySQL server on {arguments['host']!r} (timed out)"
-            raise aiomysql.OperationalError(CANNOT_CONNECT, message) from error
+            text = message(arguments, arguments["connect_timeout"])
+            raise aiomysql.OperationalError(CANNOT_CONNECT, text) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
+        given = {name: value for name, value in arguments.items() if name != ONLY_OVER_TLS}
         if self.connect is aiomysql.connect:
-            raw = CONNECTION(**arguments)
+            raw = CONNECTION(**given)
+            raw.only_over_tls = ONLY_OVER_TLS in arguments
             await raw._connect()  # noqa: SLF001 - as aiomysql.connect does
         else:
-            raw = await self.connect(**arguments)
+            raw = await self.connect(**given)
             guard(raw)
         raw.when_opened = self.note_socket
         return raw

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import aiomysql
 from pymysql.connections import MysqlPacket
 
+from aws_advanced_python_wrapper.driver.aiomysql.over_tls import refuse_without_tls
 from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
@@ -16,6 +17,7 @@ from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
     from collections.abc import Callable
 
 _STATUS_AT_END = slice(3, 5)  # where the packet that ends rows has it, after its kind and the number of warnings
@@ -28,6 +30,8 @@ class Guarded(RememberingAiomysql):
     """The server's status flags."""
     when_opened: Callable[[Any], None] | None = None
     """What is to be called with the connection when it has opened again."""
+    only_over_tls = False
+    """Whether the password is a token."""
 
     _login_stream: asyncio.StreamWriter | None = None
 
@@ -35,6 +39,7 @@ class Guarded(RememberingAiomysql):
     _reader: asyncio.StreamReader | None
     _writer: asyncio.StreamWriter | None
     _result: Any
+    _ssl_context: ssl.SSLContext | None
     _ensure_alive: Callable[[], None]
     decoders: Any
     use_unicode: bool
@@ -75,6 +80,8 @@ class Guarded(RememberingAiomysql):
 
     async def _request_authentication(self) -> None:
         try:
+            if self.only_over_tls:
+                refuse_without_tls(self, self._ssl_context)
             await super()._request_authentication()  # type: ignore[misc]
         finally:
             self._login_stream = self._writer  # the driver forgets it where opening fails

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import for_connection, names
+from aws_advanced_python_wrapper.driver.aiomysql.over_tls import OverTls
+from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import (
+    for_connection,
+    names,
+    objection_to_token,
+)
 from aws_advanced_python_wrapper.driver.aiomysql.session import AiomysqlSession
+from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, TimeLimit, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,16 +63,35 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
         """Return this adapter."""
         return self
 
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """See `pymysql_arguments`."""
+        return for_connection(settings.driver)
+
+    def objection_to_token(self, options: Mapping[str, Any]) -> str | None:
+        """See `pymysql_arguments`."""
+        return super().objection_to_token(options) or objection_to_token(options)
+
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host."""
-        arguments = self.at_host(for_connection(settings.driver), settings, host)
+        arguments = self.at_host(settings, host)
         arguments["database"] = arguments.pop("db", None)
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
         """Limit the login too: the driver waits in it as long as a statement may take."""
-        limits = dict.fromkeys(("read_timeout", "write_timeout"), arguments["connect_timeout"])
-        raw = await io.call(self.connect, **arguments, **limits)
+        seconds = arguments["connect_timeout"]
+        limits = dict.fromkeys(("read_timeout", "write_timeout"), seconds)
+        given = {name: value for name, value in arguments.items() if name != ONLY_OVER_TLS}
+        connect = OverTls if ONLY_OVER_TLS in arguments else self.connect
+        raw = connect(**given, **limits, defer_connect=True)
+        limit = TimeLimit(seconds or math.inf, lambda: self.abort(raw))
+        try:
+            with io.alarm(seconds or math.inf, limit.ring):
+                await io.call(raw.connect)
+        except pymysql.Error as error:
+            if limit.is_over:
+                raise pymysql.OperationalError(CANNOT_CONNECT, message(arguments, seconds)) from error
+            raise
         raw._read_timeout = raw._write_timeout = None  # noqa: SLF001 - there is no other way
         raw.decoders = {}
         return raw

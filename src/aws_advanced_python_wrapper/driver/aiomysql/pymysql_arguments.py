@@ -75,3 +75,10 @@ def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
     arguments = {name: value for name, value in given.items() if name not in _FILES}
     seconds = arguments.get("connect_timeout")
     return {**arguments, "connect_timeout": _CONNECT_TIMEOUT if seconds is None else seconds or None}  # 0: no limit
+
+
+def objection_to_token(arguments: Mapping[str, Any]) -> str | None:
+    """Return what is missing where the password is a token; None if TLS is wanted."""
+    if arguments.get("ssl") is None:
+        return "ssl: a token is sent over TLS only. Give ssl=ssl.create_default_context(cafile=...)."
+    return None

@@ -8,11 +8,12 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
-from aws_advanced_python_wrapper.driver.contract import DriverIo, ErrorKind, Peer, RawConnection, Rows
+from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS, DriverIo, ErrorKind, Peer, RawConnection, Rows
 from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepalive_arguments, without_keepalive
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
 from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
+from aws_advanced_python_wrapper.driver.mysql.reopening import SOURCE, set_course
 from aws_advanced_python_wrapper.driver.mysql.session import IN_TRANSACTION, MysqlSession
 from aws_advanced_python_wrapper.driver.sockets import (
     NotedSocket,
@@ -22,18 +23,24 @@ from aws_advanced_python_wrapper.driver.sockets import (
     last_heard,
     unplug,
 )
-from aws_advanced_python_wrapper.errors import UnsupportedOperationError
+from aws_advanced_python_wrapper.errors import AwsWrapperError, UnsupportedOperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from ssl import SSLContext
 
     from aws_advanced_python_wrapper.deadline import Deadline
+    from aws_advanced_python_wrapper.driver.contract import Credentials, Follower
     from aws_advanced_python_wrapper.properties import Settings
 
 _NOTED = "_noted_socket"
 
 _NO_NUMBER = -1
+
+_FILES = ("option_files", "read_default_file")
+
+# Servers ask for a token: in pure Python the packet before that has no place for a long one.
+_NOT_FOR_TOKENS = frozenset({"auth_plugin", "password1"})
 
 
 class MysqlAdapter(MysqlSession):
@@ -55,11 +62,38 @@ class MysqlAdapter(MysqlSession):
     def socket_number(self, wire: Any) -> int:
         """Return the number of a wire's socket; raises OSError where there is none any more."""
 
-    def at_host(self, arguments: Mapping[str, Any], settings: Settings, host: str) -> dict[str, Any]:
-        """Point arguments at a host; a socket in the file system is that of the host that the user gave only."""
+    @abstractmethod
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """Return the arguments for the driver, each under one name and in its own type."""
+
+    def is_told_elsewhere(self, given: Mapping[str, Any]) -> bool:
+        """Whether option files are named."""
+        return any(given.get(name) for name in _FILES)
+
+    def at_host(self, settings: Settings, host: str) -> dict[str, Any]:
+        """Point the options at a host; a socket in the file system is that of the host that the user gave only."""
+        options = self.options(settings)
+        if ONLY_OVER_TLS in options:
+            options = self._for_token(options)
         if host == analyse(settings.host).host:
-            return dict(arguments)
-        return {name: value for name, value in arguments.items() if name != "unix_socket"} | {"host": host}
+            return options
+        return {name: value for name, value in options.items() if name != "unix_socket"} | {"host": host}
+
+    def token_settings(self, settings: Settings) -> Settings:
+        """Mark them: what is meant for monitors only, or stands in an option file, is not known yet."""
+        self._for_token(self.options(settings))
+        return settings.with_driver(**{ONLY_OVER_TLS: True})
+
+    def _for_token(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        if objection := self.objection_to_token(options):
+            raise self.error(AwsWrapperError, objection)
+        return {name: value for name, value in options.items() if name not in _NOT_FOR_TOKENS}
+
+    def objection_to_token(self, options: Mapping[str, Any]) -> str | None:
+        """Return why no token can be sent over TLS with these options, and what to do; None if one can."""
+        if options.get("unix_socket"):
+            return "unix_socket: a token is sent over TLS only. Leave it out and give host."
+        return None
 
     def itself(self, raw: RawConnection) -> Any:
         """Return the connection itself where `raw` is what a pool of the driver's has lent; None if it has it back."""
@@ -76,6 +110,14 @@ class MysqlAdapter(MysqlSession):
         with contextlib.suppress(OSError), self._socket(raw) as duplicate:
             apply_keepalive(duplicate, arguments)
         return raw
+
+    def reopen_with(self, raw: RawConnection, credentials: Callable[[], Credentials | None]) -> None:
+        """See `reopening`."""
+        setattr(self.itself(raw), SOURCE, credentials)
+
+    def follow(self, raw: RawConnection, follower: Follower) -> None:
+        """See `reopening`."""
+        set_course(self.itself(raw), follower)
 
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
         """Run it with an alarm set, as the drivers know no limit for a query, and leave no transaction behind."""
@@ -150,8 +192,16 @@ class MysqlAdapter(MysqlSession):
         """Remember the socket of a connection that has just been opened, or has been opened again."""
         wire, noted = self.wire(connection), None
         with contextlib.suppress(OSError):
-            noted = None if wire is None else NotedSocket(self.socket_number(wire))
+            noted = None if wire is None else self._noted(wire)
         setattr(connection, _NOTED, (wire, noted))
+
+    def _noted(self, wire: Any) -> NotedSocket:
+        number = self.socket_number(wire)
+        noted = NotedSocket(number)
+        # One that is just opening may fail meanwhile, and the number be another socket's.
+        if self.socket_number(wire) != number:
+            raise OSError("the connection was closed meanwhile")
+        return noted
 
     @contextlib.contextmanager
     def _socket(self, raw: RawConnection) -> Iterator[socket.socket]:

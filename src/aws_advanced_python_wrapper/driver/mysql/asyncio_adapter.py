@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 FAREWELL = 5.0  # s; how long closing a connection may take
 
-CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
-
 
 class AsyncMysqlAdapter(MysqlAdapter):
     """The part of an asyncio adapter that does not depend on the driver: its connections answer for themselves."""

@@ -63,7 +63,8 @@ _UNREAD = "Unread result"
 
 # OpenSSL's words, which are not translated: no certificate or version of TLS becomes right by trying again.
 _TLS_FOR_GOOD = re.compile(
-    "certificate|verify|private key|protocol version|unsupported protocol|wrong version|no protocols|cipher|SSL_CTX",
+    "certificate|verify|private key|protocol version|unsupported protocol|wrong version|no protocols|cipher|SSL_CTX|"
+    "SSL is required",
     re.IGNORECASE,
 )
 _TLS_ERROR = 2026
@@ -94,7 +95,7 @@ def classify(error: BaseException, *, connection_lost: bool = True) -> ErrorKind
 
 def is_wrong_password(error: BaseException) -> bool:
     """Tell, of an error that was classified as LOGIN, whether the server has refused the password."""
-    return _number(error) in _WRONG_PASSWORD
+    return any(_number(link) in _WRONG_PASSWORD for link in _chain(error))
 
 
 def _by_number(number: int, error: BaseException, *, connection_lost: bool) -> ErrorKind:
@@ -118,8 +119,11 @@ def _by_text(error: BaseException, *, connection_lost: bool) -> ErrorKind:
     if _NOT_AVAILABLE.search(text):
         return ErrorKind.NETWORK
     # Some functions of MySQL Connector/Python's put an error without a number before the one that there was.
-    has_cause = any(_number(link) in _CLIENT for link in _chain(error))
-    return ErrorKind.NETWORK if connection_lost and (has_cause or _NOT_CONNECTED.search(text)) else ErrorKind.OTHER
+    causes = {_number(link) for link in _chain(error)}
+    if connection_lost and causes & _LOGIN:
+        return ErrorKind.LOGIN
+    lost = connection_lost and (causes & _CLIENT or _NOT_CONNECTED.search(text))
+    return ErrorKind.NETWORK if lost else ErrorKind.OTHER
 
 
 def _number(error: BaseException) -> int | None:
@@ -135,8 +139,8 @@ def _is_tls_for_good(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what caused it: some drivers tell the reason only there."""
+    """Yield an error and what caused it: some drivers tell the reason only there, PyMySQL under a name of its own."""
     link: BaseException | None = error
     while link is not None:
         yield link
-        link = link.__cause__
+        link = link.__cause__ or getattr(link, "original_exception", None)

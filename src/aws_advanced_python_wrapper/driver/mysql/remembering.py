@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.notes import LEVELS, SessionNotes, may_tell
+from aws_advanced_python_wrapper.driver.mysql.reopening import COURSE, SOURCE, note_leaving, note_opened, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -26,7 +28,7 @@ STATEMENTS, KEPT = "_open_statements", "_kept_for_statements"
 OWN_ATTRIBUTES = frozenset(
     {
         *("session_notes", "transaction_status", "when_opened", "_when_opened", "_lent_as", "_noted_socket"),
-        *(FLAGS, STATEMENTS, KEPT),
+        *(FLAGS, STATEMENTS, KEPT, SOURCE, COURSE, "only_over_tls"),
     }
 )
 """What is noted on connections that is neither the driver's nor the program's."""
@@ -175,12 +177,15 @@ class RememberingConnection(_OfConnector):
 
     def connect(self, **options: Any) -> None:
         """Open the connection, or open it again."""
+        note_leaving(self, options)
         with self.beginning_anew(self.first_database, self.session_notes.user):
             super().connect(**options)  # type: ignore[misc]
+            result_of(note_opened(self))
 
     def _open_connection(self) -> None:
         # The options have been taken over now.
         self.session_notes = SessionNotes(self.first_database, user=self._lasting_user)
+        result_of(prepare(self))
         super()._open_connection()  # type: ignore[misc]
 
     def _post_connection(self) -> None:
@@ -238,8 +243,11 @@ class AsyncRememberingConnection(_OfConnector):
 
     async def connect(self) -> None:
         """Open the connection again."""
+        note_leaving(self)
         with self.beginning_anew(self.first_database, self._lasting_user):
+            await prepare(self)
             await super().connect()  # type: ignore[misc]
+            await note_opened(self)
 
     async def _post_connection(self) -> None:
         with self.beginning_anew(self.session_notes.database, self.session_notes.user):
@@ -280,5 +288,8 @@ class RememberingAiomysql(Remembering):
         await self.query(isolation_statement(level))
 
     async def _connect(self) -> None:
+        note_leaving(self)
         with self.beginning_anew(self.first_database):
+            await prepare(self)
             await super()._connect()  # type: ignore[misc]
+            await note_opened(self)

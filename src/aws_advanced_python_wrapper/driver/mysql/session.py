@@ -124,6 +124,31 @@ class MysqlSession(DriverAdapter):
         is_on, shall_be_on = (self.server_status(raw) & AUTOCOMMIT for raw in (new, old))
         return {} if is_on == shall_be_on else {"autocommit": "ON" if shall_be_on else "OFF"}
 
+    def told(self, raw: RawConnection) -> tuple[SessionNotes, int]:
+        """Return the notes and the server's flag."""
+        return self.notes(raw), self.server_status(raw) & AUTOCOMMIT
+
+    async def tell_again(
+        self,
+        io: DriverIo,
+        raw: RawConnection,
+        begun: tuple[SessionNotes, int],
+        last: tuple[SessionNotes, int],
+        deadline: Deadline,
+    ) -> None:
+        """Send it in as few statements as can be; what the driver's object remembers the driver has told already."""
+        (first, was_on), (wanted, shall_be_on) = begun, last
+        changes = first.changes_to(wanted)
+        if was_on != shall_be_on != self.server_status(raw) & AUTOCOMMIT:
+            changes["autocommit"] = "ON" if shall_be_on else "OFF"
+        database = wanted.database if wanted.database != first.database else None
+        statements = [*_assignments(changes), *_database_change(self.notes(raw), SessionNotes(database))]
+        with self.limited(io, raw, deadline):
+            for sql in statements:
+                await self.run(io, raw, sql)
+        for sql in statements:
+            self._note(raw, sql)
+
     def snapshot(self, raw: RawConnection) -> _Snapshot:
         """Note what a user sets, and which attributes there are."""
         connection = self.itself(raw)

@@ -16,12 +16,16 @@ from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS
+from aws_advanced_python_wrapper.driver.mysql.time_limit import TimeLimit
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library, connection_arguments
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import (
+    class_of,
     connection_of,
     follow,
-    sharing_from_the_start,
+    opener,
 )
+from aws_advanced_python_wrapper.driver.mysql_connector.discretion import keep_secrets_out_of_logs
+from aws_advanced_python_wrapper.driver.mysql_connector.opening import Opening, timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.pool import (
     end_those,
     follow_idle,
@@ -30,6 +34,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector.pool import (
     lent_as,
     note_lent,
     put_another,
+    renew_password,
     take_back,
 )
 from aws_advanced_python_wrapper.driver.mysql_connector.query import (
@@ -45,7 +50,7 @@ from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
@@ -59,6 +64,11 @@ _LOST_IT_SEEMS = 2055  # MySQL's client error CR_SERVER_LOST_EXTENDED
 _TELLS_NO_SOCKETS = (
     "use_pure: this build of MySQL Connector/Python's C extension does not tell which sockets it has, so a host "
     "that is silent could not be left. Install the connector from PyPI, or connect with use_pure=True"
+)
+
+_OPENS_OTHERS = (
+    "the connect function: a token is sent over TLS only, which can be required of mysql.connector.connect, "
+    "CMySQLConnection or MySQLConnection. Give one of these"
 )
 
 _COMMANDS = (
@@ -99,6 +109,10 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
     # Within a transaction a server's tables would never change.
     neutral_parameters = MappingProxyType({"autocommit": True})
 
+    def __init__(self, connect: Callable[..., Any]) -> None:
+        super().__init__(connect)
+        keep_secrets_out_of_logs()
+
     @property
     def errors(self) -> ModuleType:
         """The package itself exports the exception classes of PEP 249."""
@@ -127,20 +141,40 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         """Return an adapter on the driver's connect function."""
         return MysqlConnectorAdapter(mysql.connector.connect)
 
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """See `connection_arguments`."""
+        return connection_arguments.for_connection(settings.driver)
+
+    def objection_to_token(self, options: Mapping[str, Any]) -> str | None:
+        """TLS can be required of connections only that are ours from the start."""
+        objection = super().objection_to_token(options) or connection_arguments.objection_to_token(options)
+        return objection or (_OPENS_OTHERS if class_of(self.connect, options) is None else None)
+
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host; there is always a limit for connecting."""
-        arguments = self.at_host(connection_arguments.for_connection(settings.driver), settings, host)
+        arguments = self.at_host(settings, host)
         if name := arguments.get("pool_name"):
-            arguments["pool_name"] = connection_arguments.pool_name(name, host, port)
+            arguments["pool_name"] = connection_arguments.pool_name(name, host, port, arguments.get("user"))
         return {**_second_line(settings), **arguments, **keepalive_arguments(settings), "port": port}
 
     async def dial(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
         """Open a connection, or have the driver's own pool lend one, and hear of it whenever it opens again."""
-        lying = idle(arguments)
-        seconds = arguments["connect_timeout"] if lying else None
-        with io.alarm(seconds or math.inf, lambda: end_those(lying, self.abort)):
-            connect, options = sharing_from_the_start(self.connect, arguments)
-            raw = await io.call(connect, **options)
+        renew_password(arguments)
+        lying, opening, seconds = idle(arguments), Opening(), arguments["connect_timeout"] or math.inf
+        connect, options = opener(self.connect, arguments)
+        limit = TimeLimit(seconds, opening.end)
+        try:
+            # Where the driver's pool asks one in vain whether it is alive, there is to be time for another one.
+            with io.alarm(seconds / 2, lambda: end_those(lying, self.abort)), io.alarm(seconds, limit.ring):
+                raw = await io.call(opening.open, connect, options)
+        except Exception as error:
+            if limit.is_over:
+                raise timed_out(arguments, seconds) from error
+            raise
+        if limit.rang:
+            with suppress(*self.failures):
+                await self.close(io, raw)
+            raise timed_out(arguments, seconds)
         if is_extensions(self.wire(raw)) and not client_library.tells_sockets():
             await io.call(self.itself(raw).close)
             raise AwsWrapperError(_TELLS_NO_SOCKETS)

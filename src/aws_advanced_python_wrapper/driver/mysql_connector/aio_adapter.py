@@ -10,10 +10,18 @@ from weakref import WeakSet
 import mysql.connector
 from mysql.connector import errors
 
+from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
-from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import CANNOT_CONNECT, FAREWELL, AsyncMysqlAdapter
+from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql_connector.adapter import MysqlConnectorAdapter
-from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import TYPED, for_connection, from_files
+from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import (
+    TYPED,
+    for_connection,
+    from_files,
+    objection_to_token,
+)
+from aws_advanced_python_wrapper.driver.mysql_connector.discretion import keep_secrets_out_of_logs
+from aws_advanced_python_wrapper.driver.mysql_connector.opening import timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.session import AsyncConnectorSession
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
@@ -36,7 +44,7 @@ except ImportError:
     ) from None
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from aws_advanced_python_wrapper.converters import Parameter
@@ -53,7 +61,10 @@ _OF_CONNECT = frozenset(
     }
 )
 
-_TIMED_OUT: type[errors.Error] = getattr(errors, "ConnectionTimeoutError", errors.OperationalError)
+_OPENS_OTHERS = (
+    "the connect function: a token is sent over TLS only, which can be required of mysql.connector.aio.connect or "
+    "mysql.connector.aio.MySQLConnection. Give one of these"
+)
 
 
 def _public(driver_class: type, is_such: Any) -> frozenset[str]:
@@ -76,6 +87,10 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
     def errors(self) -> ModuleType:
         """The package itself exports the exception classes of PEP 249."""
         return mysql.connector
+
+    def __init__(self, connect: Callable[..., Any]) -> None:
+        super().__init__(connect)
+        keep_secrets_out_of_logs()
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
@@ -100,9 +115,18 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
         """Return an adapter for the same package, in pure Python as the asyncio flavour is."""
         return MysqlConnectorAdapter(functools.partial(mysql.connector.connect, use_pure=True))
 
+    def options(self, settings: Settings) -> dict[str, Any]:
+        """See `connection_arguments`."""
+        return for_connection(settings.driver)
+
+    def objection_to_token(self, options: Mapping[str, Any]) -> str | None:
+        """TLS can be required of connections only that are ours from the start."""
+        objection = super().objection_to_token(options) or objection_to_token(options)
+        return objection or (_OPENS_OTHERS if guarded(self.connect) is None else None)
+
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Point the options at a host, in the names that the asyncio flavour knows; there is always a limit."""
-        arguments = self.at_host(for_connection(settings.driver), settings, host)
+        arguments = self.at_host(settings, host)
         arguments["connection_timeout"] = arguments.pop("connect_timeout")
         arguments.pop("use_pure", None)  # it is always pure
         return {**arguments, **keepalive_arguments(settings), "host": host, "port": port}
@@ -115,9 +139,7 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
         try:
             return await io.within(arguments["connection_timeout"], self._open(arguments), Guarded.drop)
         except TimeoutError as error:
-            where = f"{arguments['host']}:{arguments['port']}"
-            message = f"Can't connect to MySQL server on {where} (timed out)"
-            raise _TIMED_OUT(errno=CANNOT_CONNECT, msg=message) from error
+            raise timed_out(arguments, arguments["connection_timeout"]) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
         connection_class = guarded(self.connect)
@@ -125,7 +147,8 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
             raw = await self.connect(**arguments)
             guard(raw)
         else:
-            raw = connection_class(**arguments)
+            raw = connection_class(**{name: value for name, value in arguments.items() if name != ONLY_OVER_TLS})
+            raw.only_over_tls = ONLY_OVER_TLS in arguments
             await raw.connect()
         vars(raw)[OPENED] = self.note_socket
         return raw

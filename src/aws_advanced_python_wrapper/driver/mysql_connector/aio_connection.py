@@ -14,12 +14,13 @@ from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, so
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql_connector.over_tls import refuse_without_tls
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
     import asyncio
     import ssl
-    from collections.abc import Awaitable, Callable, MutableSet
+    from collections.abc import Awaitable, Callable, Mapping, MutableSet
 
 OPENED = "_when_opened"
 """The attribute for what is to be called with a connection that has opened again."""
@@ -58,7 +59,12 @@ class Breaking:
         if ssl_context.check_hostname and self._writer is not None:
             switching.close()
             switching = self._writer.start_tls(ssl_context, server_hostname=self._host)
-        await self._unless_interrupted(switching)
+        try:
+            await self._unless_interrupted(switching)
+        except Exception:
+            self.break_off()
+            self._writer = None  # before Python 3.11 the connector would wait for ever for the end of such a stream
+            raise
 
     def build_ssl_context(self, **options: Any) -> ssl.SSLContext:
         """Make one for all connections with the same options: to load the system's certificates holds the loop up."""
@@ -107,7 +113,10 @@ class Guarded(AsyncRememberingConnection):
     """Whether a transaction is open, as the server said last."""
     server_status = AUTOCOMMIT
     """The server's status flags."""
+    only_over_tls = False
+    """Whether the password is a token."""
 
+    _handshake: Mapping[str, Any]
     _cursors: MutableSet[Any]
     _ssl_ca: Any
     _ssl_cert: Any
@@ -131,6 +140,11 @@ class Guarded(AsyncRememberingConnection):
             drivers: Any = type(value)
             value.__class__ = preceded(drivers, Breaking)
         vars(self)["_socket"] = value
+
+    async def _do_handshake(self) -> None:
+        await super()._do_handshake()  # type: ignore[misc]
+        if self.only_over_tls:
+            refuse_without_tls(self._handshake)
 
     @property
     def wire(self) -> Any:

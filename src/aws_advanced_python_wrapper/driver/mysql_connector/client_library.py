@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # mysql_get_socket_descriptor(MYSQL *), compiled as C++.
 _SOCKET_NUMBER = "_Z27mysql_get_socket_descriptorP5MYSQL"
 
+# The library's options (its enumeration mysql_option), and a value of the last one.
+_DEFAULT_AUTH, _ENABLE_CLEARTEXT_PLUGIN, _SSL_MODE = 17, 30, 35
+_REQUIRED = 3
+
 ERRORS: tuple[Any, ...] = () if _mysql_connector is None else (_mysql_connector.MySQLInterfaceError,)
 """The extension's own exception class, which is none of PEP 249's: `commit` raises it, for example."""
 
@@ -37,6 +41,8 @@ class _Library(NamedTuple):
     number: Function
     message: Callable[[int], bytes]
     state: Callable[[int], bytes]
+    set_option: Callable[[int, int, Any], int]
+    option: Callable[[int, int, Any], int]
 
 
 def tells_sockets() -> bool:
@@ -45,9 +51,12 @@ def tells_sockets() -> bool:
 
 
 def socket_number(connection: Any) -> int:
-    """Return the number of an extension object's socket; raises OSError where there is none, or nobody knows it."""
-    ask = _library().socket_number
-    number = ask(_structure(connection)) if ask and connection.connected() else -1
+    """Return the number of the socket of an extension object, be it just connecting in another thread.
+
+    Raises OSError where there is none, or nobody knows it.
+    """
+    ask = _library().socket_number if isinstance(connection, _mysql_connector.MySQL) else None
+    number = ask(_structure(connection)) if ask else -1
     if number < 0:
         raise OSError("the C extension has no open socket here")
     return number
@@ -74,6 +83,23 @@ def refresh(connection: Any, options: int) -> None:
         raise get_mysql_exception(library.number(structure), msg=message, sqlstate=state) from cause
 
 
+def require_tls(connection: Any) -> None:
+    """Have an extension's object that is about to connect use TLS or fail, and only then tell its password as it is.
+
+    A library that does not take the requirement tells no password.
+    """
+    library, structure = _library(), _structure(connection)
+    mode = ctypes.c_uint()
+    library.option(structure, _SSL_MODE, ctypes.byref(mode))
+    mode.value = max(mode.value, _REQUIRED)
+    library.set_option(structure, _SSL_MODE, ctypes.byref(mode))
+    mode.value = 0
+    library.option(structure, _SSL_MODE, ctypes.byref(mode))
+    if mode.value >= _REQUIRED:
+        library.set_option(structure, _ENABLE_CLEARTEXT_PLUGIN, ctypes.byref(ctypes.c_bool(True)))
+        library.set_option(structure, _DEFAULT_AUTH, b"mysql_clear_password")
+
+
 def _structure(connection: Any) -> int:
     return id(connection) + object.__basicsize__
 
@@ -91,6 +117,8 @@ def _library() -> _Library:
         _function(quick, "mysql_errno"),
         _function(quick, "mysql_error", returns=ctypes.c_char_p),
         _function(quick, "mysql_sqlstate", returns=ctypes.c_char_p),
+        _function(quick, "mysql_options", ctypes.c_int, ctypes.c_void_p),
+        _function(quick, "mysql_get_option", ctypes.c_int, ctypes.c_void_p),
     )
 
 

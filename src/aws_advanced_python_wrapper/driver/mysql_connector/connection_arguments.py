@@ -92,6 +92,22 @@ def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, "connect_timeout": min(limits, default=_CONNECT_TIMEOUT) or None}  # 0: no limit
 
 
+def objection_to_token(arguments: Mapping[str, Any]) -> str | None:
+    """Return which argument does not go with a token for a password, and what to do; None if none is in the way."""
+    if arguments.get("ssl_disabled"):
+        return (
+            "ssl_disabled: a token is sent over TLS only. Leave it out, and best give ssl_ca, ssl_verify_cert=True and "
+            "ssl_verify_identity=True."
+        )
+    for name in CNX_POOL_ARGS:
+        if name in arguments:
+            return (
+                f"{name}: a pool of the driver's own would open connections with tokens that have expired. Leave it "
+                "out, or have internal pools: see SqlAlchemyPooledConnectionProvider."
+            )
+    return None
+
+
 def _typed(name: str, value: Any) -> Any:
     return TYPED[name].read(value) if name in TYPED and isinstance(value, str) else value
 
@@ -117,7 +133,10 @@ def under_one_name(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**{_ALIASES[name]: value for name, value in given.items() if name in _ALIASES}, **own}
 
 
-def pool_name(wanted: str, host: str, port: int) -> str:
-    """Return the name of a pool for one host: the driver knows pools by name only, and would lend of another host's."""
-    mark = hashlib.sha256(f"{host}:{port}".encode()).hexdigest()[:12]
+def pool_name(wanted: str, host: str, port: int, user: str | None) -> str:
+    """Return the name of a pool for one host and user.
+
+    The driver knows pools by name only, and would lend connections to another host, or of another user.
+    """
+    mark = hashlib.sha256(f"{user}@{host}:{port}".encode()).hexdigest()[:12]
     return f"{wanted[: _LONGEST_POOL_NAME - len(mark) - 1]}-{mark}"

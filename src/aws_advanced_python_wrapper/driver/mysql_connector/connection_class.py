@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
+from mysql.connector import MySQLConnection
+from mysql.connector.abstracts import MySQLConnectionAbstract
 from mysql.connector.version import VERSION
 
+from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS, RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
 from aws_advanced_python_wrapper.driver.mysql_connector.extension import Ended, Freed, Sharing
+from aws_advanced_python_wrapper.driver.mysql_connector.over_tls import ExtensionOverTls, PureOverTls
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 # From this version on, the C extension lets other threads run in all its calls.
 _SHARES = VERSION[:2] >= (9, 4)
+
+_EXTENSIONS: Any = getattr(mysql.connector, "CMySQLConnection", None)
 
 _OPENED = "_when_opened"
 
@@ -36,18 +44,30 @@ def follow(connection: Any, opened: Callable[[Any], None]) -> None:
     opened(connection)
 
 
-def sharing_from_the_start(connect: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return what opens a connection that lets other threads run while it opens, and its arguments.
+def opener(connect: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what opens a connection, and its arguments: a class of ours where all depends on it from the start.
 
-    The driver's own function knows nothing of our classes.
+    That is to let other threads run while a connection opens, and to tell a token over TLS only. The driver's own
+    function knows nothing of our classes.
     """
-    extensions: Any = getattr(mysql.connector, "CMySQLConnection", None)
-    others = {name: value for name, value in arguments.items() if name != "use_pure"}
-    if extensions is None or _SHARES or arguments.get("use_pure") or POOL_ARGUMENTS & arguments.keys():
-        return connect, dict(arguments)
-    if connect not in (mysql.connector.connect, extensions):
-        return connect, dict(arguments)
-    return preceded(extensions, *_parts(extensions)), others
+    has_token, given = ONLY_OVER_TLS in arguments, {k: v for k, v in arguments.items() if k != ONLY_OVER_TLS}
+    drivers = class_of(connect, given)
+    is_extension = drivers is not None and _EXTENSIONS is not None and issubclass(drivers, _EXTENSIONS)
+    if not has_token and (not is_extension or _SHARES or POOL_ARGUMENTS & given.keys()):
+        return connect, given
+    first = ((ExtensionOverTls if is_extension else PureOverTls),) if has_token else ()
+    options = {**getattr(connect, "keywords", {}), **given}
+    options.pop("use_pure", None)
+    return preceded(drivers, *first, *_parts(drivers)), options
+
+
+def class_of(connect: Any, arguments: Mapping[str, Any]) -> Any:
+    """Return the driver's, or the program's, class of what a connect function opens; None where it tells none."""
+    if isinstance(connect, partial):
+        return class_of(connect.func, {**connect.keywords, **arguments})
+    if connect is mysql.connector.connect:
+        return MySQLConnection if arguments.get("use_pure") or not _EXTENSIONS else _EXTENSIONS
+    return connect if isinstance(connect, type) and issubclass(connect, MySQLConnectionAbstract) else None
 
 
 class Followed(RememberingConnection):
@@ -65,6 +85,32 @@ class Followed(RememberingConnection):
         cursor = super().cursor(*args, **kwargs)  # type: ignore[misc]
         note_connection(cursor, self)
         return cursor
+
+    def close(self) -> None:
+        """Close the connection; its socket is left to the process from which this one was forked."""
+        self._leave_to_parent()
+        super().close()  # type: ignore[misc]
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+        self._leave_to_parent()
+        super().disconnect()  # type: ignore[misc]
+
+    def shutdown(self) -> None:
+        """End the connection without a word to the server, where the driver can."""
+        self._leave_to_parent()
+        super().shutdown()  # type: ignore[misc]
+
+    def cmd_quit(self) -> Any:
+        """Say farewell to the server."""
+        self._leave_to_parent()
+        return super().cmd_quit()  # type: ignore[misc]
+
+    def _leave_to_parent(self) -> None:
+        noted: NotedSocket | None = vars(self).get("_noted_socket", (None, None))[1]
+        if noted is not None:
+            with suppress(OSError):
+                noted.leave_to_parent()
 
     def __del__(self) -> None:
         """Leave an inherited socket to the parent: what the driver does when it is freed would end it there too.

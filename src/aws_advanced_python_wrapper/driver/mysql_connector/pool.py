@@ -40,11 +40,23 @@ def lent_as(connection: Any) -> Any:
 
 def idle(arguments: Mapping[str, Any]) -> list[Any]:
     """Return the connections that lie in the pool from which these arguments lend."""
-    if not any(name in arguments for name in CNX_POOL_ARGS):
-        return []
-    name = arguments.get("pool_name") or pooling.generate_pool_name(**arguments)
-    pool = pooling._CONNECTION_POOLS.get(name)  # noqa: SLF001 - told nowhere else
+    pool = _pool(arguments)
     return [] if pool is None else list(pool._cnx_queue.queue)  # noqa: SLF001
+
+
+def _pool(arguments: Mapping[str, Any]) -> Any:
+    """Return the pool from which these arguments lend; None if they lend from none, or if it is still to be made."""
+    if not any(name in arguments for name in CNX_POOL_ARGS):
+        return None
+    name = arguments.get("pool_name") or pooling.generate_pool_name(**arguments)
+    return pooling._CONNECTION_POOLS.get(name)  # noqa: SLF001 - told nowhere else
+
+
+def renew_password(arguments: Mapping[str, Any]) -> None:
+    """Have the pool open connections, also again, with the password of these arguments: it has one user only."""
+    pool = _pool(arguments)
+    if pool is not None and "password" in arguments:
+        pool._cnx_config["password"] = arguments["password"]  # noqa: SLF001 - `set_config` would have all reopen
 
 
 def follow_idle(arguments: Mapping[str, Any], opened: Callable[[Any], None]) -> None:

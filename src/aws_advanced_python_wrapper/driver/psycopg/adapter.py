@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from aws_advanced_python_wrapper.cluster.endpoint import analyse
 from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 from aws_advanced_python_wrapper.driver.contract import (
+    ONLY_OVER_TLS,
     DriverIo,
     ErrorKind,
     Peer,
@@ -23,15 +24,15 @@ from aws_advanced_python_wrapper.driver.contract import (
     Rows,
     TransactionSource,
 )
-from aws_advanced_python_wrapper.driver.psycopg import connection_arguments
+from aws_advanced_python_wrapper.driver.psycopg import connection_arguments, encryption, libpq_defaults
 from aws_advanced_python_wrapper.driver.psycopg.errors import classify, is_wrong_password
-from aws_advanced_python_wrapper.driver.psycopg.libpq_defaults import endpoint_of_environment
+from aws_advanced_python_wrapper.driver.psycopg.lending import lend
 from aws_advanced_python_wrapper.driver.psycopg.probe import PostgresqlProbe
 from aws_advanced_python_wrapper.driver.psycopg.query import OVERDUE, OverdueError, encoding_of, run_query
 from aws_advanced_python_wrapper.driver.psycopg.session import PsycopgSession
-from aws_advanced_python_wrapper.driver.psycopg.waiting import WaitLimit, lift_limit
+from aws_advanced_python_wrapper.driver.psycopg.waiting import LIMIT, WaitLimit, lift_limit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
-from aws_advanced_python_wrapper.errors import QueryTimeoutError
+from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
     TCP_KEEPALIVE,
     TCP_KEEPALIVE_INTERVAL,
@@ -66,8 +67,6 @@ _CURSORS = (psycopg.Cursor, psycopg.AsyncCursor)
 _SERVER_CURSORS = (psycopg.ServerCursor, psycopg.AsyncServerCursor)
 _TRANSACTIONS = (psycopg.Transaction, psycopg.AsyncTransaction)
 
-_LENT_TO = "_connection_of_the_program"
-
 
 class PsycopgAdapter(PsycopgSession, DriverAdapter):
     """psycopg 3.1.12 and newer."""
@@ -87,6 +86,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     block_calls = frozenset({"read", "read_row", "_write", "sync"})  # a copy's own _write sends what has gathered
     row_modes = frozenset({"pipeline"})
     row_sources = frozenset({"stream", "notifies", "results"})
+    own_attributes = frozenset({LIMIT})
     session_parameters = frozenset(
         {"options", "target_session_attrs", "load_balance_hosts", *connection_arguments.TYPED}
     )
@@ -109,7 +109,10 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
 
     def from_environment(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `libpq_defaults`."""
-        return endpoint_of_environment(given)
+        return libpq_defaults.endpoint_of_environment(given)
+
+    is_told_elsewhere = staticmethod(libpq_defaults.names_service)
+    guesses_user = staticmethod(libpq_defaults.guesses_user)
 
     def blocking(self) -> PsycopgAdapter:
         """Return an adapter on psycopg's blocking connection class."""
@@ -117,7 +120,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
 
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Translate keep-alive parameters to libpq's and point the options at a host."""
-        arguments = settings.driver
+        arguments = self._encrypted(settings) if ONLY_OVER_TLS in settings.driver else settings.driver
         for ours, libpqs in _KEEPALIVE.items():
             if (value := settings[ours]) is not None:
                 arguments[libpqs] = int(value)
@@ -125,6 +128,15 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
             arguments["hostaddr"] = ""  # neither what the user gave, for another host, nor what PGHOSTADDR says
             arguments["host"] = host
         return {**arguments, "port": port}
+
+    def token_settings(self, settings: Settings) -> Settings:
+        """See `encryption`. Environment variables and services are asked now, once for all connections."""
+        return settings.with_driver(**self._encrypted(settings), **{ONLY_OVER_TLS: True})
+
+    def _encrypted(self, settings: Settings) -> dict[str, Any]:
+        if objection := encryption.objection(settings.driver):
+            raise self.error(AwsWrapperError, objection)
+        return encryption.required(settings.driver)
 
     async def query(self, io: DriverIo, raw: RawConnection, sql: str, deadline: Deadline) -> Rows:
         """See `query`."""
@@ -270,9 +282,7 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     def lend(self, entered: Any, connection: Any) -> None:
         """A transaction tells its connection. It stays itself, since `Rollback` compares identity."""
         if isinstance(entered, _TRANSACTIONS):
-            drivers: Any = type(entered)
-            entered.__class__ = _lent_class(drivers)
-            vars(entered)[_LENT_TO] = connection
+            lend(entered, connection)
 
     def is_wrong_password(self, error: BaseException) -> bool:
         """See `errors`."""
@@ -281,10 +291,3 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     def classify(self, error: BaseException, raw: RawConnection | None = None) -> ErrorKind:
         """See `errors`; libpq's own status tells whether the connection outlived the error."""
         return classify(error, connection_lost=raw is None or raw.closed)
-
-
-@functools.cache
-def _lent_class(transaction_class: type) -> type:
-    """Make a psycopg transaction class whose instances tell the program's own connection."""
-    body = {"connection": property(lambda self: vars(self)[_LENT_TO]), "__module__": transaction_class.__module__}
-    return type(transaction_class.__name__, (transaction_class,), body)

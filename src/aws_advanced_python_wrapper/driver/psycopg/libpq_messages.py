@@ -18,8 +18,8 @@ LOGIN_REFUSED = re.compile(
     r"|rejected OAuth bearer token"
 )
 
-# SQLSTATE 28P01; all other refusals have 28000.
-WRONG_PASSWORD = re.compile("password authentication failed|no password supplied")
+# SQLSTATE 28P01; all other refusals have 28000, also PAM's, by which RDS checks tokens.
+WRONG_PASSWORD = re.compile("(password|PAM) authentication failed|no password supplied")
 
 _REFUSED_BY_THE_SERVER = (
     r'database ".*" (does not exist|is not currently accepting connections)',

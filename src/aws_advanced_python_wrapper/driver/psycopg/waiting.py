@@ -37,6 +37,9 @@ _GLANCE = 0.1
 # tells.
 _AFTER_INTERRUPTION = 5.0
 
+LIMIT = "_wait_limit"
+"""The attribute of a connection of ours that has its limit."""
+
 # psycopg's numbers, from 3.1 to 3.3, for what to wait for and for what is ready.
 _READ, _WRITE = 1, 2
 
@@ -52,8 +55,8 @@ class WaitLimit:
 
     def set_on(self, raw: RawConnection) -> None:
         """Limit a connection's waits from now on; another limit may replace this one."""
-        if not hasattr(raw, "_wait_limit"):
-            drivers: Any = type(raw)
+        drivers: Any = type(raw)
+        if not hasattr(drivers, LIMIT):
             raw.__class__ = _limited_class(drivers)
         raw._wait_limit = self  # noqa: SLF001 - the attribute is ours
 
@@ -111,7 +114,7 @@ class WaitLimit:
 
 def lift_limit(raw: RawConnection) -> None:
     """Let the waits of a connection last as long as they do; one that was never limited stays as it is."""
-    if hasattr(raw, "_wait_limit"):
+    if hasattr(type(raw), LIMIT):
         raw._wait_limit = None  # noqa: SLF001 - the attribute is ours
 
 
@@ -214,7 +217,7 @@ def _limited_class(drivers: Any) -> type:
     """Return a subclass of a connection class of psycopg's, or of the program's, that goes by the same name."""
     limited = _limited_async if issubclass(drivers, psycopg.AsyncConnection) else _limited
     body = {name: getattr(drivers, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return type(drivers.__name__, (drivers,), {**body, "_wait_limit": None, "wait": limited(drivers)})
+    return type(drivers.__name__, (drivers,), {**body, LIMIT: None, "wait": limited(drivers)})
 
 
 def _limited(drivers: Any) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.local.mysql.accounts import Account
 
-_TIMEOUT = 5.0
+_TIMEOUT = 10.0
 
 
 class Client:

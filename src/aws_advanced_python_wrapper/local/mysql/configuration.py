@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local.node import Site
+    from aws_advanced_python_wrapper.local.settings import Settings
 
 # A setting that not every version knows is "loose": a server that does not know it goes on without.
 SMALL: dict[str, str] = {
@@ -56,18 +57,22 @@ _COMMON: dict[str, str] = {
     "loose-rpl-semi-sync-source-timeout": "4294967295",
     "loose-rpl-semi-sync-source-wait-no-replica": "ON",
 }
+_FOR_IAM: dict[str, str] = {
+    "plugin-load-add": f"{_COMMON['plugin-load-add']};auth_socket.so",
+}
 
 
-def options(site: Site, files: Mapping[str, Path | str], max_connections: int, extra: Mapping[str, str]) -> list[str]:
+def options(site: Site, files: Mapping[str, Path | str], wanted: Settings) -> list[str]:
     """Return the command line of one server, but for the program; `files` are its paths by option."""
     settings = {
         **_COMMON,
+        **(_FOR_IAM if wanted.iam else {}),
         **{name: str(path) for name, path in files.items()},
         "bind-address": site.address,
         "port": str(site.port),
         "server-id": str(server_id(site.number)),
-        "max-connections": str(max_connections),
-        **{name.replace("_", "-"): value for name, value in extra.items()},
+        "max-connections": str(wanted.max_connections),
+        **{name.replace("_", "-"): value for name, value in wanted.server_settings.items()},
     }
     return as_options(settings)
 

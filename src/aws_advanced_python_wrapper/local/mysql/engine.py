@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local.node import Node, Site
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Accepts
     from aws_advanced_python_wrapper.local.settings import Settings
 
 _AURORA_VERSION = "3.10.0"
@@ -47,14 +49,17 @@ class MysqlEngine(Engine):
         """See `Engine`."""
         return MysqlNode(site, self._template, self._accounts, self.settings)
 
-    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
+    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None, accepts: Accepts | None) -> Proxy:
         """See `Engine`. Clients come to the server over its Unix socket, where it takes passwords as they are."""
-        speaks = partial(MysqlDialogue, face=self._face(site, port))
+        speaks = partial(MysqlDialogue, face=self._face(site, port), accepts=accepts)
         socket = self.nodes_directory / f"s{site.number}"
         return Proxy(site.name, site.address, port, socket, tls, speaks)
 
     def _face(self, site: Site, port: int) -> MysqlFace:
         """Return what the instance says of itself that no stock server does, or not this one."""
+        return replace(self._own_face(site, port), token_users=sql_surface.token_users() if self.settings.iam else "")
+
+    def _own_face(self, site: Site, port: int) -> MysqlFace:
         own = {"hostname": f"ip-{site.address.replace('.', '-')}", "port": str(port)}
         if self.settings.deployment == "aurora":
             return MysqlFace.aurora(site.name, _AURORA_VERSION, sql_surface.REPLICA_HOST_STATUS, **own)

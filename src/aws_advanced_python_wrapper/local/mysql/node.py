@@ -50,6 +50,7 @@ class MysqlNode(Node):
         self._accounts = accounts
         self._settings = settings
         self._client = Client(self.name, self.socket, accounts.admin)
+        self._writing = Client(self.name, self.socket, accounts.admin)  # a commit that waits must hold up nothing else
         self._replication = Replication(self._client, accounts.replication)
         self._duty = Duty(None, confirming=False)
         self._done: Duty | None = None
@@ -79,8 +80,7 @@ class MysqlNode(Node):
         self._leave()
         for left in (self.socket, self.socket.with_name(f"{self.socket.name}.lock")):
             left.unlink(missing_ok=True)  # its number may be another process's by now
-        settings = self._settings
-        options = configuration.options(self.site, self._files(), settings.max_connections, settings.server_settings)
+        options = configuration.options(self.site, self._files(), self._settings)
         command = [*self._template.installation.command, *options]
         with self.log.open("ab") as log:
             self._process = processes.spawn(command, self._user, self._data, log)
@@ -140,7 +140,7 @@ class MysqlNode(Node):
 
     async def write(self) -> None:
         """See `Node`."""
-        await self._client.rows(WRITE)
+        await self._writing.rows(WRITE)
 
     def parameters(self) -> dict[str, Any]:
         """See `Node`; for `pymysql.connect`."""
@@ -201,6 +201,7 @@ class MysqlNode(Node):
         if self._work is not None:
             self._work.cancel()
         self._client.drop()
+        self._writing.drop()
 
     async def _can_go_on(self, writer: Self, timeout: float) -> bool:
         """Start the server with the data it has, if any; tell whether it can follow the writer with that."""

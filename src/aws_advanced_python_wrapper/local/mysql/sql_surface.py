@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.mysql.sql import literal
+from aws_advanced_python_wrapper.local.users import login
 
 if TYPE_CHECKING:
     from aws_advanced_python_wrapper.local.mysql.accounts import Accounts
@@ -82,6 +83,11 @@ def initial(settings: Settings, accounts: Accounts) -> list[str]:
     """Return the statements with which a cluster begins, each on one line."""
     user = f"{literal(settings.user)}@'%'"
     admin, replication = accounts.admin, accounts.replication
+    iam_user = f"{literal(settings.iam_user)}@'%'"
+    iam = [
+        f"CREATE USER {iam_user} IDENTIFIED WITH {token_users()}",
+        f"GRANT ALL ON {identifier(settings.database)}.* TO {iam_user}",
+    ]
     return [
         f"CREATE USER {admin.name}@localhost IDENTIFIED BY {literal(admin.password)}",
         f"GRANT ALL ON *.* TO {admin.name}@localhost WITH GRANT OPTION",
@@ -91,9 +97,15 @@ def initial(settings: Settings, accounts: Accounts) -> list[str]:
         f"GRANT {_PRIVILEGES} ON *.* TO {user} WITH GRANT OPTION",
         "CREATE TABLE mysql.aws_driver_local (id INT PRIMARY KEY, written TIMESTAMP(6))",
         f"CREATE DATABASE {identifier(settings.database)}",
+        *(iam if settings.iam else []),
         *(" ".join(part.split()) for part in _SURFACES[settings.deployment].split(";") if part.strip()),
         "DROP USER root@localhost",
     ]
+
+
+def token_users() -> str:
+    """Return how the servers know users of IAM: let in without a question from the proxies, which run as this user."""
+    return f"auth_socket AS {literal(login())}"
 
 
 def identifier(name: str) -> str:

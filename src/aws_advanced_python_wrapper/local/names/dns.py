@@ -35,6 +35,11 @@ class Records:
         self._targets[self._names.instance(name)] = (address,)
         self._refresh()
 
+    def set_fixed(self, host: str, address: str) -> None:
+        """Name what is no instance, for as long as the cluster lives."""
+        self._targets[host] = (address,)
+        self._refresh()
+
     def remove_instance(self, name: str) -> None:
         """Forget an instance's name."""
         self._forget([self._names.instance(name)])

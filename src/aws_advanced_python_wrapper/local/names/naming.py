@@ -51,6 +51,11 @@ class Names:
         """The wildcard that covers every custom endpoint."""
         return f"*.cluster-custom-{self.domain}"
 
+    @property
+    def secret(self) -> str:
+        """The name of the master user's secret."""
+        return f"{self.cluster}-admin"
+
     def custom(self, name: str) -> str:
         """Return the custom endpoint called `name`."""
         check_label(name, "custom endpoint name")

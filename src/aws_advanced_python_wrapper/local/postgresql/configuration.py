@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 SUPERUSER = "rdsadmin"
 REPLICATION_FILE = "replication.conf"
 
-HBA = """\
+_HBA = """\
 # Loopback only, and always with a password. The server listens nowhere else.
 host  all          all       127.0.0.0/8  scram-sha-256
 host  replication  rdsadmin  127.0.0.0/8  scram-sha-256
+"""
+# From PostgreSQL 16 on, who may grant a role, or made a user of it, is a member too: the master user has a password.
+_IAM_HBA = """\
+# Over this socket the proxies come, which ask users of IAM for tokens. Whoever can reach it is the server's own user.
+local all          {master}  scram-sha-256
+local all          +rds_iam  trust
+local all          all       scram-sha-256
+host  all          {master}  127.0.0.0/8  scram-sha-256
+host  all          +rds_iam  127.0.0.0/8  reject
 """
 
 _COMMON: dict[str, str] = {
@@ -83,6 +92,16 @@ def server(address: str, port: int, max_connections: int, extra: Mapping[str, st
         **extra,
     }
     return _lines(settings) + f"include '{REPLICATION_FILE}'\n"
+
+
+def hba(master: str, *, iam: bool) -> str:
+    """Return pg_hba.conf; `master` is the name of the master user."""
+    return (_IAM_HBA.format(master=identifier(master)) if iam else "") + _HBA
+
+
+def socket_in(directory: Path) -> dict[str, str]:
+    """Return the setting with which a server listens at a Unix socket too."""
+    return {"unix_socket_directories": identifier(str(directory))}
 
 
 def replication(instance: str, source: Source | None, synchronous: Sequence[str]) -> str:

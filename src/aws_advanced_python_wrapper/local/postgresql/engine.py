@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.engine import Engine
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_advanced_python_wrapper.local.node import Node, Site
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Accepts
     from aws_advanced_python_wrapper.local.settings import Settings
 
 
@@ -43,14 +45,26 @@ class PostgresqlEngine(Engine):
     def node(self, site: Site) -> PostgresqlNode:
         """See `Engine`."""
         own = sql_surface.settings(site.name, self.settings.deployment)
-        extra = {**own, **self.settings.server_settings}
+        socket = configuration.socket_in(self._socket_directory(site)) if self.settings.iam else {}
+        extra = {**own, **socket, **self.settings.server_settings}
         text = configuration.server(site.address, site.port, self.settings.max_connections, extra)
         directory = self.nodes_directory / site.name
         return PostgresqlNode(site, directory, self._installation, self._credentials, text)
 
-    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None) -> Proxy:
-        """See `Engine`."""
-        return Proxy(site.name, site.address, port, (site.address, site.port), tls, PostgresqlDialogue)
+    def proxy(self, site: Site, port: int, tls: ssl.SSLContext | None, accepts: Accepts | None) -> Proxy:
+        """See `Engine`. Where users of IAM are let in, clients come to the server over its Unix socket."""
+        if accepts is None:
+            return Proxy(site.name, site.address, port, (site.address, site.port), tls, PostgresqlDialogue)
+        socket = self._socket_directory(site) / f".s.PGSQL.{site.port}"
+        return Proxy(site.name, site.address, port, socket, tls, partial(PostgresqlDialogue, accepts=accepts))
+
+    def _socket_directory(self, site: Site) -> Path:
+        """Return, and make, a directory that only the servers' user may enter; a socket's path must be short."""
+        directory = self.directory / f"s{site.number}"
+        if not directory.exists():
+            directory.mkdir(mode=0o700)
+            self.user.give(directory)
+        return directory
 
     def _write_passfile(self) -> None:
         passfile = self._credentials.passfile

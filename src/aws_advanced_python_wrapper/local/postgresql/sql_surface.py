@@ -156,6 +156,23 @@ GRANT rds_superuser TO {identifier(user)};
 """
 
 
+def iam(master: str, user: str) -> str:
+    """Return the SQL for signing in with IAM tokens, and for a user who does; as if the master user had made that."""
+    return f"""
+CREATE ROLE rds_iam;
+
+GRANT rds_iam TO {identifier(master)} WITH ADMIN OPTION;
+
+CREATE ROLE {identifier(user)} LOGIN;
+
+GRANT rds_iam TO {identifier(user)};
+
+GRANT {identifier(user)} TO {identifier(master)} WITH ADMIN OPTION;
+
+GRANT CREATE ON SCHEMA public TO {identifier(user)};
+"""
+
+
 def databases(user: str, database: str) -> str:
     """Return the SQL for the databases, which copy template1 and all that is in it."""
     return f"""

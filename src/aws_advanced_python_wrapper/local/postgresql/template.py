@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.postgresql import sql_surface
-from aws_advanced_python_wrapper.local.postgresql.configuration import HBA, SUPERUSER
+from aws_advanced_python_wrapper.local.postgresql.configuration import SUPERUSER, hba
 from aws_advanced_python_wrapper.local.programs import run
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ class Template:
         await run(self.installation.user, initdb, self.directory.parent)
         await self._single_user(
             sql_surface.roles(superuser_password, settings.user, settings.password)
+            + (sql_surface.iam(settings.user, settings.iam_user) if settings.iam else "")
             + sql_surface.functions(settings.deployment)
             + sql_surface.databases(settings.user, settings.database)
         )
-        (self.directory / "pg_hba.conf").write_text(HBA)
+        (self.directory / "pg_hba.conf").write_text(hba(settings.user, iam=settings.iam))
 
     async def copy(self, target: Path) -> None:
         """Copy the data directory; the server was shut down cleanly, so the copy is a complete backup."""

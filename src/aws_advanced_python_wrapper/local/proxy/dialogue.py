@@ -37,8 +37,16 @@ class Wire(Protocol):
         """Take note that the client's login has succeeded."""
 
 
+Accepts = Callable[[str, "str | None"], bool]
+"""Tells whether a user is let in with a token; None is that of a client that could only send it in the clear."""
+
+
 class Dialogue(Protocol):
     """What is said between one client and its server; it may change the words."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what the server has said waits for the client's answer; the end of its connection does too then."""
 
     def from_client(self, data: bytes) -> None:
         """Take bytes of the client, out of TLS."""

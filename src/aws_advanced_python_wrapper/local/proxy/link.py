@@ -57,6 +57,7 @@ class Link:
         self._dialing: asyncio.Task[object] | None = None
         self._gone = False
         self._abandoned = False
+        self._late_end: End | None = None
         self.bytes_left: int | None = None
 
     @property
@@ -117,6 +118,9 @@ class Link:
             data = self._decrypted(self._tls, data)
         if data and not self._abandoned:
             self._dialogue.from_client(data)
+            self._end_late()
+        if self._tls is not None and self._tls.peer_has_ended and not self._abandoned:
+            self._finish_server(End.EOF)  # some clients wait for the answer before they close their socket
 
     def _decrypted(self, tls: TlsEnd, data: bytes) -> bytes:
         try:
@@ -155,6 +159,7 @@ class Link:
         """Send the client a last word and end the connection."""
         if reply:
             self.send_client(reply)
+        self._say_goodbye()
         self._to_client.end(End.CLOSED)
         self._abandon_server()
 
@@ -186,11 +191,22 @@ class Link:
             self._dialogue.from_server(data)
 
     def _server_ended(self, end: End) -> None:
-        if not self._abandoned:
-            if self._tls is not None and end is not End.RESET:
-                self._to_client.push(self._tls.goodbye())
-            self._to_client.end(end)
+        self._late_end = end
+        self._end_late()
         self._check_ended()
+
+    def _end_late(self) -> None:
+        """Pass on the server's end, once the client has been told all that came before it."""
+        if self._late_end is None or self._abandoned or self._dialogue.holds:
+            return
+        end, self._late_end = self._late_end, None
+        if end is not End.RESET:
+            self._say_goodbye()
+        self._to_client.end(end)
+
+    def _say_goodbye(self) -> None:
+        if self._tls is not None:
+            self._to_client.push(self._tls.goodbye())
 
     def _server_full(self, full: bool) -> None:
         self.client.hold("server full", full)
@@ -211,7 +227,7 @@ class Link:
 
     def _finish_server(self, end: End) -> None:
         """Let the server see how its client ended."""
-        if self._server.transport is None or end is End.RESET:
+        if self._server.transport is None or self._late_end is not None or end is End.RESET:
             self._abandon_server()
             self.client.close()
         elif end is End.CLOSED:

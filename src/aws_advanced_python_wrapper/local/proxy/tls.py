@@ -20,9 +20,13 @@ class TlsEnd:
         self._outgoing = ssl.MemoryBIO()
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._shaken = False
+        self.peer_has_ended = False
 
     def decrypt(self, data: bytes) -> bytes:
-        """Return the plain bytes in what the client sent; raises ssl.SSLError when it does not speak TLS."""
+        """Return the plain bytes in what the client sent; raises ssl.SSLError when it does not speak TLS.
+
+        From the client's goodbye on `peer_has_ended`.
+        """
         self._incoming.write(data)
         plain = []
         try:
@@ -31,8 +35,9 @@ class TlsEnd:
                 self._shaken = True
             while chunk := self._session.read(_CHUNK):
                 plain.append(chunk)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass  # the rest comes later, or the client said goodbye and its socket's end follows
+            self.peer_has_ended = True
+        except ssl.SSLWantReadError:
+            pass  # the rest comes later
         return b"".join(plain)
 
     def encrypt(self, plain: bytes) -> bytes:

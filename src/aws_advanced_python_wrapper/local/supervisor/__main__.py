@@ -23,7 +23,7 @@ from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 from aws_advanced_python_wrapper.local.places import Place
 from aws_advanced_python_wrapper.local.settings import Settings
-from aws_advanced_python_wrapper.local.supervisor import changes
+from aws_advanced_python_wrapper.local.supervisor import aws, changes, idp
 from aws_advanced_python_wrapper.local.supervisor.control_server import ControlServer
 from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
 
@@ -53,7 +53,7 @@ class Supervisor:
         controller = None
         try:
             controller = self._controller()
-            await self._until_ending(changes.start_cluster(controller))
+            await self._until_ending(start(controller))
             if not self.ending.is_set():
                 await self._serve(controller)
         except LocalClusterError as error:
@@ -67,8 +67,9 @@ class Supervisor:
 
     def _controller(self) -> ClusterController:
         servers = engine.load(self.settings, self.place.directory)
-        for name in [name for name in os.environ if name.startswith(servers.environment)]:
+        for name in [name for name in os.environ if name.startswith((servers.environment, *aws.ENVIRONMENT))]:
             del os.environ[name]  # meant for the owner's own connections
+        os.environ.update(aws.NO_CONFIGURATION)
         hosts = HostsFile(self.hosts_file) if self.hosts_file.exists() else HostsFile.create(self.hosts_file)
         controller = ClusterController(servers, hosts, self._report)
         self._write_card(controller)
@@ -119,6 +120,7 @@ class Supervisor:
             "detached": self.detached,
             "domain": controller.names.domain,
             "port": controller.network.port,
+            "aws_endpoint": f"http://{controller.network.aws}:{controller.network.port}" if self.settings.iam else None,
             "ca_file": str(controller.authority.ca_file),
             "pid": os.getpid(),
         }
@@ -131,6 +133,18 @@ class Supervisor:
     def _let_go_of_the_pipes(self) -> None:
         """Nobody reads standard output any more; a detached supervisor also keeps nobody's terminal."""
         os.dup2(2, 1)
+
+
+async def start(controller: ClusterController) -> None:
+    """Start the servers, and beside them AWS and identity providers if those are wanted."""
+    loading = None
+    if controller.settings.iam:
+        controller.idp = idp.start(controller)
+        loading = asyncio.ensure_future(aws.start(controller))
+    await changes.start_cluster(controller)
+    if loading is not None:
+        controller.report("loading AWS's services")
+        controller.aws = await loading
 
 
 def say(**message: Any) -> None:

@@ -26,6 +26,16 @@ class Network:
         """Return the address of the instance of this number."""
         return f"{self.prefix}.{number}"
 
+    @property
+    def aws(self) -> str:
+        """The address of what AWS has beside the instances; it listens at `port` too."""
+        return self.address(MOST_INSTANCES + 1)
+
+    @property
+    def idp(self) -> str:
+        """The address of the identity providers; they listen at both ports."""
+        return self.address(MOST_INSTANCES + 2)
+
 
 def choose(port: int | None) -> Network:
     """Find a network whose ports are free; `port` is the one for clients if it matters."""
@@ -40,8 +50,9 @@ def choose(port: int | None) -> Network:
 
 
 def _is_free(network: Network) -> bool:
-    numbers = range(1, MOST_INSTANCES + 1)
-    return all(_can_bind(network.address(n), p) for n in numbers for p in (network.port, network.private_port))
+    instances = [network.address(number) for number in range(1, MOST_INSTANCES + 1)]
+    ports = (network.port, network.private_port)
+    return all(_can_bind(address, port) for address in (*instances, network.aws, network.idp) for port in ports)
 
 
 def _can_bind(address: str, port: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from aws_advanced_python_wrapper.local.errors import LocalClusterError
+from aws_advanced_python_wrapper.local.errors import LocalClusterError, NoAnswerError
 from aws_advanced_python_wrapper.local.names.naming import check_label
 from aws_advanced_python_wrapper.local.supervisor import replication
 from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController, cancel_background
@@ -113,9 +113,11 @@ async def _bring_up(cluster: ClusterController, member: Member) -> None:
     member.node.start()
     await member.node.wait_ready(cluster.settings.start_timeout)
     if member.is_writer:
+        await replication.begin_writing(cluster)
         member.state = "running"
         cluster.tables.back(member.name)
         member.open()
+        replication.check_the_doubtful(cluster)
     elif not cluster.writer.node.alive:
         replication.joined(cluster, member)  # to be seen, but not to be promoted: who knows what it lacks
     elif await replication.streams(cluster, member):
@@ -189,6 +191,7 @@ async def restore(cluster: ClusterController) -> None:
         await remove_reader(cluster, member)
     while len(cluster.members) < cluster.settings.instances:
         await add_reader(cluster, None)
+    await _see_it_write(cluster)
     for member in cluster.members:
         member.proxy.restore()
         member.proxy.require_tls(cluster.settings.tls == "require")
@@ -198,3 +201,14 @@ async def restore(cluster: ClusterController) -> None:
     cluster.records.unpin_all()
     cluster.tables.forget_lags()
     cluster.publish_at_once()
+
+
+async def _see_it_write(cluster: ClusterController) -> None:
+    """Restart a writer that confirms nothing: no client would get anything done."""
+    try:
+        await cluster.writer.node.write()
+    except NoAnswerError as error:
+        cluster.record("confirms nothing", cluster.writer, str(error))
+        await kill(cluster, cluster.writer)
+        await start(cluster, cluster.writer)
+        await replication.settled(cluster, cluster.members)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.aws.keys import AccessKey, KeyRing
+from aws_advanced_python_wrapper.local.aws.tokens import Access, refusal
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.dns import Records
 from aws_advanced_python_wrapper.local.node import Part, Site
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from aws_advanced_python_wrapper.local.aws.controls import AwsControls
     from aws_advanced_python_wrapper.local.engine import Engine
+    from aws_advanced_python_wrapper.local.idp.sites import Sites
     from aws_advanced_python_wrapper.local.names.hosts_file import HostsFile
 
 _WATCH_INTERVAL = 0.05
@@ -45,7 +50,10 @@ class ClusterController:
         self.events: list[Event] = []
         self.changing = asyncio.Lock()
         self.report = report
+        self.keys = KeyRing(AccessKey(settings.access_key_id, settings.secret_access_key))
         self.authority = Authority.create(engine.directory)
+        self.aws: AwsControls | None = None
+        self.idp: Sites | None = None
         self.tables = TopologyTables(self._topology_delay)
         self.records = Records(hosts, self.names)
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +92,8 @@ class ClusterController:
             raise LocalClusterError(f"there is an instance {name!r} already")
         host = self.names.instance(name)
         site = Site(number, name, host, self.network.address(number), self.network.private_port)
-        proxy = self.engine.proxy(site, self.network.port, self._tls(site))
+        accepts = partial(self._accepts, name) if self.settings.iam else None
+        proxy = self.engine.proxy(site, self.network.port, self._tls(site), accepts)
         proxy.require_tls(self.settings.tls == "require")
         member = Member(self.engine.node(site), proxy, "reader" if self.members else "writer")
         self.members.append(member)
@@ -175,6 +184,10 @@ class ClusterController:
         """End everything; the data is about to be deleted, so nobody shuts down tidily."""
         for task in self._tasks:
             task.cancel()
+        if self.aws is not None:
+            await asyncio.to_thread(self.aws.stop)
+        if self.idp is not None:
+            await asyncio.to_thread(self.idp.stop)
         for member in self.members:
             await cancel_background(member)
             member.state = "down"
@@ -189,6 +202,17 @@ class ClusterController:
 
     def _topology_delay(self, instance: str) -> float:
         return self.delays.topology(instance)
+
+    def _accepts(self, instance: str, user: str, token: str | None) -> bool:
+        """Tell whether the user of a database may sign in at an instance with a token."""
+        names = self.names
+        custom = (names.custom(name) for name in self.custom)
+        hosts = {names.instance(instance), names.writer, names.reader, *custom}
+        access = Access(hosts, self.network.port, user, self.settings.region)
+        reason = "it cannot be sent without TLS" if token is None else refusal(token, access, self.keys, time.time())
+        if reason is not None:
+            self.record("token refused", self.member(instance), reason)
+        return reason is None
 
     def _tls(self, site: Site) -> ssl.SSLContext | None:
         if self.settings.tls == "off":

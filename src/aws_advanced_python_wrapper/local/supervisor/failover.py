@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.supervisor import replication
 from aws_advanced_python_wrapper.local.values import ChangeKind, Event, Failover, FailoverKind
-from aws_advanced_python_wrapper.local.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.local.supervisor.controller import ClusterController
     from aws_advanced_python_wrapper.local.supervisor.member import Member
-
-_TICK = 0.002
-_PROMOTION_TIMEOUT = 30.0
 
 
 async def fail_over(cluster: ClusterController, kind: FailoverKind, to: str | None) -> Failover:
@@ -114,20 +110,7 @@ async def promote(cluster: ClusterController, new: Member) -> None:
     for member in cluster.members:
         if member is not new and member.state in ("running", "paused"):
             cluster.configure(member)
-    if not await until(lambda: _writes(new), _PROMOTION_TIMEOUT, _TICK):
-        raise LocalClusterError(f"{new.name} was not promoted in {_PROMOTION_TIMEOUT:g} s:\n{new.node.log_tail()}")
-    if not await until(lambda: _is_followed(cluster, new), replication.STREAM_TIMEOUT, _TICK):
-        for member in cluster.standbys:  # nobody can follow: do not make commits wait for them
-            cluster.count_on(member, counted=False)
-    await new.node.write()
-
-
-async def _writes(new: Member) -> bool:
-    return (await new.node.standing()).writes
-
-
-async def _is_followed(cluster: ClusterController, new: Member) -> bool:
-    return not cluster.synchronous or (await new.node.standing()).followers > 0
+    await replication.begin_writing(cluster)
 
 
 def _follow_up(cluster: ClusterController) -> None:
@@ -149,7 +132,7 @@ async def _restart_in_place(cluster: ClusterController, kind: FailoverKind) -> N
     await asyncio.gather(
         writer.node.wait_ready(cluster.settings.start_timeout), asyncio.sleep(cluster.delays.restart_time)
     )
-    await writer.node.write()
+    await replication.begin_writing(cluster)
     writer.state = "running"
     cluster.tables.back(writer.name)
     writer.open()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.local.errors import LocalClusterError
 from aws_advanced_python_wrapper.local.names.naming import check_host, check_label
-from aws_advanced_python_wrapper.local.supervisor import changes, replication
+from aws_advanced_python_wrapper.local.supervisor import changes, idp, replication
 from aws_advanced_python_wrapper.local.supervisor.failover import fail_over
 from aws_advanced_python_wrapper.local.supervisor.switchover import switch_over
 
@@ -115,6 +115,10 @@ class Operations:
         """See `LocalCluster.restore`."""
         async with self._cluster.changing:
             await changes.restore(self._cluster)
+        if self._cluster.aws is not None:
+            await self.aws("restore", {})
+        if self._cluster.idp is not None:
+            await self.idp("restore", {})
 
     async def set_delays(self, changes: Mapping[str, Any]) -> None:
         """See `LocalCluster.set_delays`."""
@@ -150,6 +154,20 @@ class Operations:
         result = getattr(proxy, control)(**arguments)
         await asyncio.sleep(0)  # let the loop act on it before the caller goes on
         return asdict(result) if control == "counters" else None
+
+    async def aws(self, control: str, arguments: dict[str, Any]) -> Any:
+        """Use one of the controls of AWS."""
+        if self._cluster.aws is None:
+            raise LocalClusterError("this cluster has no AWS: start it with iam=True, or 'up --iam'")
+        return await asyncio.to_thread(self._cluster.aws.do, control, arguments)
+
+    async def idp(self, control: str, arguments: dict[str, Any]) -> Any:
+        """Use one of the controls of the identity providers."""
+        if self._cluster.idp is None or control not in idp.CONTROLS:
+            raise LocalClusterError(
+                f"no identity provider has a control {control!r} here: is it started with iam=True?"
+            )
+        return await asyncio.to_thread(getattr(self._cluster.idp, control), **arguments)
 
     async def direct(self, instance: str) -> dict[str, Any]:
         """Return how to connect to the server itself as superuser."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _TICK = 0.005
-STREAM_TIMEOUT = 3.0
+_SHORT_TICK = 0.002
+_STREAM_TIMEOUT = 3.0
+_PROMOTION_TIMEOUT = 30.0
 
 
 async def most_advanced(standbys: Sequence[Member]) -> Member:
@@ -67,7 +69,7 @@ async def catch_up(member: Member, ahead: Member, timeout: float = 10.0) -> None
         raise LocalClusterError(f"{member.name} could not catch up with {ahead.name} within {timeout:g} s")
 
 
-async def streams(cluster: ClusterController, member: Member, timeout: float = STREAM_TIMEOUT) -> bool:
+async def streams(cluster: ClusterController, member: Member, timeout: float = _STREAM_TIMEOUT) -> bool:
     """Wait until the writer streams to this standby; tell whether it does."""
 
     async def is_streaming() -> bool:
@@ -76,6 +78,29 @@ async def streams(cluster: ClusterController, member: Member, timeout: float = S
         return False
 
     return await until(is_streaming, timeout, 2 * _TICK)
+
+
+async def begin_writing(cluster: ClusterController) -> None:
+    """Wait until the writer has committed something that a standby, if any is counted on, has too.
+
+    Nobody may write before: MySQL lets no standby log in while a change of its users waits for one to confirm it.
+    """
+    writer = cluster.writer
+
+    async def writes() -> bool:
+        return (await writer.node.standing()).writes
+
+    async def is_followed() -> bool:
+        return not cluster.synchronous or (await writer.node.standing()).followers > 0
+
+    if not await until(writes, _PROMOTION_TIMEOUT, _SHORT_TICK):
+        raise LocalClusterError(
+            f"{writer.name} did not become the writer in {_PROMOTION_TIMEOUT:g} s:\n{writer.node.log_tail()}"
+        )
+    if not await until(is_followed, _STREAM_TIMEOUT, _SHORT_TICK):
+        for member in [m for m in cluster.members if m.name in cluster.synchronous]:  # nobody can follow
+            cluster.count_on(member, counted=False)
+    await writer.node.write()
 
 
 async def rebuild(cluster: ClusterController, member: Member) -> None:
@@ -150,6 +175,13 @@ async def _return(cluster: ClusterController, member: Member) -> None:
 def check_in_background(cluster: ClusterController, member: Member) -> None:
     """See whether a running standby follows the writer, and rebuild it if it does not."""
     member.background = asyncio.get_running_loop().create_task(_check(cluster, member))
+
+
+def check_the_doubtful(cluster: ClusterController) -> None:
+    """See to the running standbys that are not fit to be promoted, and that nobody sees to."""
+    for member in cluster.readers:
+        if not member.fit and (member.background is None or member.background.done()):
+            check_in_background(cluster, member)
 
 
 async def _check(cluster: ClusterController, member: Member) -> None:

@@ -21,14 +21,14 @@ class Commands:
     """Passes on a client's packets.
 
     `rewrite` changes the text of queries and of statements to prepare, unless the query comes with attributes;
-    `change_user` is told when the client asks to log in anew, with what came behind that packet.
+    `change_user` goes on when the client asks to log in anew, from that packet, and what came behind it.
     """
 
     def __init__(
         self,
         send: Callable[[bytes], None],
         rewrite: Callable[[bytes], bytes] | None,
-        change_user: Callable[[bytes], None] | None = None,
+        change_user: Callable[[Packet, bytes], None] | None = None,
         attributes: bool = False,
     ) -> None:
         self._send = send
@@ -79,10 +79,9 @@ class Commands:
 
     def _take_change_of_user(self, end: int) -> bool:
         if len(self._data) >= end and self._change_user is not None:
-            self._send(bytes(self._data[:end]))
-            rest = bytes(self._data[end:])
+            packet, rest = Packet(0, bytes(self._data[HEADER:end])), bytes(self._data[end:])
             self._data.clear()
-            self._change_user(rest)
+            self._change_user(packet, rest)
         return False
 
     def _rewritten(self, body: bytes, rewrite: Callable[[bytes], bytes]) -> bytes:

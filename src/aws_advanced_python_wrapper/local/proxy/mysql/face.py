@@ -17,13 +17,14 @@ class MysqlFace:
 
     `variables` are system variables, `switches` those that are on or off, `functions` are called without
     arguments. `tables` are full names, such as "information_schema.replica_host_status", and those of the
-    tables that exist.
+    tables that exist. `token_users` is how the server knows users of IAM; empty where there are none.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    token_users: str = ""
 
     @classmethod
     def aurora(cls, instance: str, version: str, status_table: str, **variables: str) -> MysqlFace:

@@ -22,8 +22,11 @@ _SECOND_SCRAMBLE = 12
 class Capability(IntFlag):
     """What client and server agree on in the opening."""
 
+    CONNECT_WITH_DATABASE = 1 << 3
     COMPRESS = 1 << 5
     SSL = 1 << 11
+    PLUGINS = 1 << 19
+    LONG_PROOFS = 1 << 21
     ZSTD = 1 << 26
     QUERY_ATTRIBUTES = 1 << 27
 

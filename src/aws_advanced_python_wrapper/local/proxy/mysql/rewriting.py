@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.proxy.mysql import accounts
 from aws_advanced_python_wrapper.local.proxy.mysql.sql import (
     Token,
     defines_program,
@@ -47,11 +48,14 @@ class Rewriter:
         }
         shown = {**face.variables, **{name: f"IF({value}, 'ON', 'OFF')" for name, value in face.switches.items()}}
         self._shown = {name.encode(): value.encode() for name, value in shown.items()}
+        self._token_users = face.token_users.encode()
         self._asks = _any(rb"@@ (?: \w+ \s* \. \s* )? `?", self._variables, rb"\b")
         self._asks_otherwise = _any(rb"\b", [*self._functions, *(table for _, table in self._tables)], rb"\b")
 
     def __call__(self, sql: bytes) -> bytes:
         """Return the statement as a stock server understands it."""
+        if self._token_users:
+            sql = accounts.put(sql, self._token_users)
         if (show := _SHOW_VARIABLES.match(sql)) is not None:
             return self._show_variables(sql, show)
         if not (self._asks.search(sql) or self._asks_otherwise.search(sql)):

@@ -5,28 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.local.proxy.postgresql.opening import ends_login, next_step
+from aws_advanced_python_wrapper.local.proxy.postgresql.token_gate import TokenGate
 
 if TYPE_CHECKING:
-    from aws_advanced_python_wrapper.local.proxy.dialogue import Wire
+    from aws_advanced_python_wrapper.local.proxy.dialogue import Accepts, Wire
     from aws_advanced_python_wrapper.local.proxy.postgresql.opening import Step
 
 _TAIL = 6
 
 
 class PostgresqlDialogue:
-    """Answers the packets before the login, and notices the end of the login."""
+    """Answers the packets before the login, and notices the end of the login.
 
-    def __init__(self, wire: Wire) -> None:
+    With `accepts`, users whom the server lets in without a question are asked for IAM tokens.
+    """
+
+    def __init__(self, wire: Wire, accepts: Accepts | None = None) -> None:
         self._wire = wire
+        self._gate = None if accepts is None else TokenGate(wire, self._tell_client, accepts)
         self._opening = b""
         self._passing = False
         self._logging_in = True
         self._tail = b""
 
+    @property
+    def holds(self) -> bool:
+        """See `Dialogue`."""
+        return self._gate is not None and self._gate.asks
+
     def from_client(self, data: bytes) -> None:
         """Answer the opening, and pass on what follows."""
         if self._passing:
-            self._wire.send_server(data)
+            self._tell_server(data)
             return
         self._opening += data
         while self._opening and not self._passing:
@@ -41,7 +51,19 @@ class PostgresqlDialogue:
             self._follow(step)
 
     def from_server(self, data: bytes) -> None:
-        """Pass on everything."""
+        """Pass on everything, as soon as the client may hear it."""
+        if self._gate is None:
+            self._tell_client(data)
+        else:
+            self._gate.from_server(data)
+
+    def _tell_server(self, data: bytes) -> None:
+        if self._gate is None:
+            self._wire.send_server(data)
+        else:
+            self._gate.from_client(data)
+
+    def _tell_client(self, data: bytes) -> None:
         if self._logging_in:
             self._tail = (self._tail + data)[-_TAIL:]
             if ends_login(self._tail):
@@ -60,6 +82,6 @@ class PostgresqlDialogue:
             self._wire.start_tls(rest)
         elif step.passed:
             self._passing = True
-            self._wire.send_server(rest)
+            self._tell_server(rest)
         else:
             self._opening = rest

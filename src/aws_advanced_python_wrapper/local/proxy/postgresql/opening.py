@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from aws_advanced_python_wrapper.local.proxy.postgresql.messages import fatal, names
+
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104
 _CANCEL_REQUEST = 80877102
@@ -68,11 +70,5 @@ def _answer_ssl_request(data: bytes, offers_tls: bool) -> Step:
 
 def _no_encryption(startup: bytes) -> bytes:
     """Return the error that RDS sends when `rds.force_ssl` is on and the client did not ask for TLS."""
-    words = startup[8:].split(b"\0")
-    given = dict(zip(words[::2], words[1::2], strict=False))
-    user = given.get(b"user", b"").decode("utf-8", "replace")
-    database = given.get(b"database", user.encode()).decode("utf-8", "replace")
-    message = f'no pg_hba.conf entry for host "127.0.0.1", user "{user}", database "{database}", no encryption'
-    fields = (b"SFATAL", b"VFATAL", b"C28000", b"M" + message.encode())
-    body = b"".join(field + b"\0" for field in fields) + b"\0"
-    return b"E" + struct.pack("!I", len(body) + 4) + body
+    user, database = names(startup)
+    return fatal(f'no pg_hba.conf entry for host "127.0.0.1", user "{user}", database "{database}", no encryption')

@@ -1,0 +1,79 @@
+"""How a connection opens again when the program wants it to, or a pool of the driver's: where, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_advanced_python_wrapper.driver.contract import Follower
+
+SOURCE = "_source_of_credentials"
+"""The attribute for what returns those that are good at the time; None: those it has."""
+
+COURSE = "_course"
+"""The attribute for who follows the connection."""
+
+_NAMING_HOSTS = frozenset({"host", "port", "unix_socket"})
+
+
+@dataclass
+class Course:
+    """Who is told when a connection opens again, and the address that the connection was given last."""
+
+    follower: Follower
+    address: tuple[str, int] | None
+    """None: the program has named another one, which counts from then on."""
+
+
+def set_course(connection: Any, follower: Follower) -> None:
+    """Have a follower told whenever a connection that has just been opened opens again."""
+    vars(connection)[COURSE] = Course(follower, _address(connection))
+
+
+def note_leaving(connection: Any, options: Iterable[str] = ()) -> None:
+    """Tell the follower, before anything is forgotten, that the connection is about to open with these options."""
+    course: Course | None = vars(connection).get(COURSE)
+    if course is not None:
+        course.follower.leaving(connection)
+        if not _NAMING_HOSTS.isdisjoint(options):
+            course.address = None
+
+
+async def prepare(connection: Any) -> None:
+    """Point a connection that is about to open to where it belongs, and give it credentials that are good there."""
+    course: Course | None = vars(connection).get(COURSE)
+    if course is not None:
+        if course.address != _address(connection):
+            course.address = None
+        if course.address is not None and (found := await course.follower.destination(connection)):
+            _point(connection, course, found)
+    renew_credentials(connection)
+
+
+async def note_opened(connection: Any) -> None:
+    """Tell the follower that the connection has opened again, and where."""
+    course: Course | None = vars(connection).get(COURSE)
+    if course is not None:
+        await course.follower.opened(connection, _address(connection))
+
+
+def renew_credentials(connection: Any) -> None:
+    """Have a connection that is about to open use credentials that are good, unless it was given to another user."""
+    source = vars(connection).get(SOURCE)
+    credentials = source and source()
+    if credentials is not None and connection.session_notes.user is None:
+        connection._user = credentials.user or connection._user  # noqa: SLF001 - called so by all the drivers
+        connection._password = credentials.password  # noqa: SLF001
+
+
+def _address(connection: Any) -> tuple[str, int]:
+    return connection._host, connection._port  # noqa: SLF001 - called so by all the drivers
+
+
+def _point(connection: Any, course: Course, address: tuple[str, int]) -> None:
+    if address != course.address:
+        connection._host, connection._port = course.address = address  # noqa: SLF001
+        connection._unix_socket = None  # noqa: SLF001 - it is that of the host before

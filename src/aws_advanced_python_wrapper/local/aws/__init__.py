@@ -1,0 +1,1 @@
+"""What of Amazon's APIs and access control a local cluster has."""

@@ -1,0 +1,30 @@
+"""Federated sign-in: Okta vouches for a user, AWS gives a role, which signs tokens in place of a password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_advanced_python_wrapper.core.plugin import Phase, Plugin
+from aws_advanced_python_wrapper.parameters.federated import APP_ID
+from aws_advanced_python_wrapper.sign_in.extras import require
+from aws_advanced_python_wrapper.sign_in.saml.account import needed
+from aws_advanced_python_wrapper.sign_in.saml.grant import Grant
+from aws_advanced_python_wrapper.sign_in.saml.sign_in import FederatedSignIn
+
+if TYPE_CHECKING:
+    from aws_advanced_python_wrapper.core.sign_in import SignIn
+    from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
+    from aws_advanced_python_wrapper.properties import Settings
+
+
+class OktaPlugin(Plugin):
+    """The plugin `okta`."""
+
+    code = "okta"
+    phase = Phase.SIGN_IN
+
+    @classmethod
+    def sign_in(cls, settings: Settings, adapter: DriverAdapter) -> SignIn:
+        """Sign in by way of Okta; raises `AwsWrapperError` for missing libraries and parameters."""
+        require(cls.code, "federated", "botocore", "requests")
+        return FederatedSignIn(settings, adapter, Grant.of(settings, "okta", needed(settings, APP_ID)))

@@ -1,0 +1,1 @@
+"""Credentials that come from AWS or an identity provider: obtained, kept and renewed."""

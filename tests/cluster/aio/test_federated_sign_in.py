@@ -1,0 +1,3 @@
+"""The tests of federated sign-in of the blocking flavour, with asyncio connections."""
+
+from cluster.test_federated_sign_in import *  # noqa: F403
