@@ -54,8 +54,6 @@ def refusal(connect: Connect, cluster: LocalCluster, host: str | None = None, **
         ({"plugins": "failover,nothing_like_it"}, r"No plugin is called 'nothing_like_it'\. There are: .*failover, "),
         ({"plugins": "failover,none"}, "plugins: 'none' means that there are no plugins, so it stands alone"),
         ({"plugins": [int]}, r"<class 'int'> is not a subclass of Plugin or BlockingPlugin"),
-        ({"wrapper_dialect": "aurora-pgg"}, r"No database dialect is called 'aurora-pgg', did you mean 'aurora-pg'\?"),
-        ({"wrapper_dialect": "rds-mysq"}, r"No database dialect is called 'rds-mysq', did you mean 'rds-mysql'\?"),
         ({"wrapper_driver_dialect": "psycopgg"}, r"No driver dialect is called 'psycopgg', did you mean 'psycopg'\?"),
         ({"failover_mode": "strict"}, r"'strict' is not accepted, give one of strict_writer, strict_reader"),
         ({"failover_timeout_sec": "soon"}, r"failover_timeout_sec: 'soon' is not accepted, give a number of "),
@@ -75,6 +73,26 @@ def test_a_mistake_in_the_parameters_is_explained(
     assert isinstance(error, AwsWrapperError)
     with pytest.raises(AwsWrapperError, match=message):
         raise error
+
+
+DIALECTS = {"postgresql": "aurora-pg", "mysql": "aurora-mysql"}
+
+
+def test_a_misspelt_dialect_is_explained(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
+    engine = driver.engine.name
+    error = refusal(connect, cluster, wrapper_dialect=f"{DIALECTS[engine]}l")
+    assert isinstance(error, AwsWrapperError)
+    expected = f"No database dialect of {engine} is called '{DIALECTS[engine]}l', did you mean '{DIALECTS[engine]}'?"
+    assert str(error).startswith(expected)
+
+
+def test_a_dialect_of_another_engine_is_explained(cluster: LocalCluster, connect: Connect, driver: Driver) -> None:
+    engine = driver.engine.name
+    (other,) = DIALECTS.keys() - {engine}
+    error = refusal(connect, cluster, wrapper_dialect=DIALECTS[other])
+    assert isinstance(error, AwsWrapperError)
+    assert f"No database dialect of {engine} is called '{DIALECTS[other]}'" in str(error)
+    assert DIALECTS[engine] in str(error)
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new cluster", "known cluster"])
