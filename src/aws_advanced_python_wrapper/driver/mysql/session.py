@@ -95,6 +95,8 @@ class MysqlSession(DriverAdapter):
                 if alarm.rang:
                     raise self.error(QueryTimeoutError, OVERDUE) from error
                 raise
+        if alarm.rang:  # between the last answer and the block's end: the connection is lost all the same
+            raise self.error(QueryTimeoutError, OVERDUE)
 
     def notes(self, raw: RawConnection) -> SessionNotes:
         """Return what the session was told. No I/O."""
