@@ -36,12 +36,30 @@ def test_queries_and_statements_to_prepare_are_rewritten_one_after_the_other() -
     assert sent_on(b"".join(asked)) == b"".join(sent)
 
 
-def test_a_query_may_have_an_empty_list_of_attributes() -> None:
+LONG = b"l" * 300
+ATTRIBUTES = {
+    "none": b"\0\1",
+    "a text": b"\1\1\0\1\xfe\0\1a\3one",
+    "a long text": b"\1\1\0\1\xfe\0\1a\xfc\x2c\1" + LONG,
+    "a number": b"\1\1\0\1\x08\x80\1a" + b"\3" * 8,
+    "a time and a decimal": b"\2\1\0\1\x0b\0\1a\0\0\1b" + b"\x08" + b"\3" * 8 + b"\0021.",
+    "a null and a text": b"\2\1\1\1\x06\0\1a\xfe\0\1b\3one",
+    "nine": b"\x09\1\xff\0\1" + b"\1\0\0" * 9 + b"\7",
+}
+
+
+@pytest.mark.parametrize("attributes", ATTRIBUTES.values(), ids=ATTRIBUTES)
+def test_a_query_may_have_attributes(attributes: bytes) -> None:
     capabilities = OTHERS | Capability.QUERY_ATTRIBUTES
-    assert sent_on(packet(0, b"\x03\0\1" + ASK_AURORA), capabilities) == packet(0, b"\x03\0\1" + ANSWERED)
-    with_attribute = packet(0, b"\x03\1\1\0\1\xfe\0\1a\1b" + ASK_AURORA)
-    assert sent_on(with_attribute, capabilities) == with_attribute
+    asked, sent = packet(0, b"\x03" + attributes + ASK_AURORA), packet(0, b"\x03" + attributes + ANSWERED)
+    assert sent_on(asked, capabilities) == sent
     assert sent_on(packet(0, b"\x16" + ASK_AURORA), capabilities) == packet(0, b"\x16" + ANSWERED)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\0", b"\1\1\0\1\xfe", b"\1\1\0\1\xfe\0\xfc", b"\2\1\0\1\1\0\0"])
+def test_a_query_whose_attributes_break_off_passes_as_it_is(broken: bytes) -> None:
+    asked = packet(0, b"\x03" + broken)
+    assert sent_on(asked, OTHERS | Capability.QUERY_ATTRIBUTES) == asked
 
 
 def test_what_is_no_command_passes_whatever_it_says() -> None:

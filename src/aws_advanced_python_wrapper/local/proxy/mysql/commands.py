@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_advanced_python_wrapper.local.proxy.mysql.attributes import text_at
 from aws_advanced_python_wrapper.local.proxy.mysql.packets import HEADER, Packet
 
 if TYPE_CHECKING:
@@ -14,14 +15,13 @@ _CHANGE_USER = 0x11
 _PREPARE = 0x16
 # Nobody asks who an instance is in a longer query; longer ones pass in pieces, as they come.
 _LONGEST = 16 * 1024
-_NO_ATTRIBUTES = b"\x00\x01"
 
 
 class Commands:
     """Passes on a client's packets.
 
-    `rewrite` changes the text of queries and of statements to prepare, unless the query comes with attributes;
-    `change_user` goes on when the client asks to log in anew, from that packet, and what came behind it.
+    `rewrite` changes the text of queries and of statements to prepare; `change_user` goes on when the client asks to
+    log in anew, from that packet, and what came behind it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Commands:
         self._send = send
         self._rewrite = rewrite
         self._change_user = change_user
-        self._text_at = {_QUERY: 3 if attributes else 1, _PREPARE: 1}
+        self._attributes = attributes
         self._data = bytearray()
         self._passing = 0
         self._continued = False
@@ -67,7 +67,7 @@ class Commands:
         command = self._data[HEADER]
         if command == _CHANGE_USER and self._change_user is not None:
             return self._take_change_of_user(end)
-        if command not in self._text_at or self._rewrite is None:
+        if command not in (_QUERY, _PREPARE) or self._rewrite is None:
             self._passing = end
             return True
         if len(self._data) < end:
@@ -85,8 +85,9 @@ class Commands:
         return False
 
     def _rewritten(self, body: bytes, rewrite: Callable[[bytes], bytes]) -> bytes:
-        at = self._text_at[body[0]]
-        if body[1:at] not in (b"", _NO_ATTRIBUTES):
+        try:
+            at = text_at(body) if body[0] == _QUERY and self._attributes else 1
+        except IndexError:  # the server says what is wrong with it
             return body
         return body[:at] + rewrite(body[at:])
 
