@@ -22,6 +22,7 @@ from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import socket_number
 from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, message
+from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +108,7 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
             raw.only_over_tls = ONLY_OVER_TLS in arguments
             await raw._connect()  # noqa: SLF001 - as aiomysql.connect does
         else:
-            raw = await self.connect(**given)
+            raw = drivers_own(await self.connect(**given), (aiomysql.Connection,), "aiomysql")
             guard(raw)
         raw.when_opened = self.note_socket
         return raw

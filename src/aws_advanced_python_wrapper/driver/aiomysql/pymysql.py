@@ -19,6 +19,7 @@ from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, TimeLimit, message
+from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ class PymysqlAdapter(AiomysqlSession, MysqlAdapter):
         limits = dict.fromkeys(("read_timeout", "write_timeout"), seconds)
         given = {name: value for name, value in arguments.items() if name != ONLY_OVER_TLS}
         connect = OverTls if ONLY_OVER_TLS in arguments else self.connect
-        raw = connect(**given, **limits, defer_connect=True)
+        raw = drivers_own(connect(**given, **limits, defer_connect=True), (pymysql.Connection,), "PyMySQL")
         limit = TimeLimit(seconds or math.inf, lambda: self.abort(raw))
         try:
             with io.alarm(seconds or math.inf, limit.ring):

@@ -23,6 +23,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments imp
 from aws_advanced_python_wrapper.driver.mysql_connector.discretion import keep_secrets_out_of_logs
 from aws_advanced_python_wrapper.driver.mysql_connector.opening import timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.session import AsyncConnectorSession
+from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 try:
@@ -144,7 +145,8 @@ class AsyncMysqlConnectorAdapter(AsyncConnectorSession, AsyncMysqlAdapter):
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
         connection_class = guarded(self.connect)
         if connection_class is None:
-            raw = await self.connect(**arguments)
+            opened = await self.connect(**arguments)
+            raw = drivers_own(opened, (MySQLConnectionAbstract,), "mysql.connector.aio")
             guard(raw)
         else:
             raw = connection_class(**{name: value for name, value in arguments.items() if name != ONLY_OVER_TLS})

@@ -15,7 +15,7 @@ from mysql.connector.pooling import PooledMySQLConnection
 from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, message
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket
-from aws_advanced_python_wrapper.errors import AwsWrapperError
+from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class Opening:
 
     def open(self, connect: Callable[..., Any], options: Mapping[str, Any]) -> Any:
         """Call the driver's function; raises `AwsWrapperError` for what is no connection of the driver's."""
-        return drivers_own(connect(**options))
+        return drivers_own(connect(**options), _CONNECTIONS, "MySQL Connector/Python")
 
     def end(self) -> None:
         """Shut the socket down for which the thread waits, if there is one at the moment."""
@@ -57,23 +57,6 @@ class Opening:
                 waited_for = owner
             frame = frame.f_back
         return None, None
-
-
-def drivers_own(opened: Any) -> Any:
-    """Return the driver's connection, also from within what tools for tracing have put around it.
-
-    They hand on all they do not know, the class for `isinstance` too, so the type is looked at. Raises
-    `AwsWrapperError`.
-    """
-    own = opened
-    while own is not None and not issubclass(type(own), _CONNECTIONS):
-        own = getattr(own, "__wrapped__", None) or getattr(own, "_wrapped", None)
-    if own is None:
-        raise AwsWrapperError(
-            f"the connect function returned something of type {type(opened).__name__}, which is no connection of MySQL "
-            "Connector/Python. Give the driver's own, such as mysql.connector.connect"
-        )
-    return own
 
 
 def timed_out(arguments: Mapping[str, Any], seconds: float) -> errors.Error:

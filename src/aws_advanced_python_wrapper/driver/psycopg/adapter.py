@@ -32,6 +32,7 @@ from aws_advanced_python_wrapper.driver.psycopg.query import OVERDUE, OverdueErr
 from aws_advanced_python_wrapper.driver.psycopg.session import PsycopgSession
 from aws_advanced_python_wrapper.driver.psycopg.waiting import LIMIT, WaitLimit, lift_limit
 from aws_advanced_python_wrapper.driver.sockets import duplicate_socket, is_readable, keep_alive, last_heard, unplug
+from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 from aws_advanced_python_wrapper.errors import AwsWrapperError, QueryTimeoutError
 from aws_advanced_python_wrapper.parameters.network import (
     TCP_KEEPALIVE,
@@ -63,6 +64,7 @@ _LOCK_TIMEOUT = 1.0  # s
 # Reads after which a connection on which things still arrive counts as alive.
 _MOST_READS = 8
 
+_CONNECTIONS = (psycopg.Connection, psycopg.AsyncConnection)
 _CURSORS = (psycopg.Cursor, psycopg.AsyncCursor)
 _SERVER_CURSORS = (psycopg.ServerCursor, psycopg.AsyncServerCursor)
 _TRANSACTIONS = (psycopg.Transaction, psycopg.AsyncTransaction)
@@ -132,6 +134,10 @@ class PsycopgAdapter(PsycopgSession, DriverAdapter):
     def token_settings(self, settings: Settings) -> Settings:
         """See `encryption`. Environment variables and services are asked now, once for all connections."""
         return settings.with_driver(**self._encrypted(settings), **{ONLY_OVER_TLS: True})
+
+    async def open(self, io: DriverIo, arguments: Mapping[str, Any]) -> RawConnection:
+        """Open a connection; raises whatever psycopg raises, untouched."""
+        return drivers_own(await super().open(io, arguments), _CONNECTIONS, "psycopg")
 
     def _encrypted(self, settings: Settings) -> dict[str, Any]:
         if objection := encryption.objection(settings.driver):
