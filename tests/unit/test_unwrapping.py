@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from wrapt import ObjectProxy
@@ -31,7 +32,7 @@ def test_the_drivers_own_is_found_however_many_objects_are_around_it(around: tup
     assert drivers_own(opened, (sqlite3.Connection, Own), "the driver") is own
 
 
-@pytest.mark.parametrize("opened", [None, object(), ObjectProxy(object()), ByName(None)])
+@pytest.mark.parametrize("opened", [None, object(), ObjectProxy(object()), ByName(None), MagicMock()])
 def test_what_has_no_connection_of_the_drivers_in_it_is_refused(opened: Any) -> None:
     with pytest.raises(AwsWrapperError, match=r"something of type \w+, which is no connection of the driver\."):
         drivers_own(opened, (Own,), "the driver")

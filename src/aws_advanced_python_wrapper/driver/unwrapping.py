@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
+_MOST = 16  # objects around each other; one that has an answer to every name would go on for ever
 _INNER = ("__wrapped__", "_wrapped")  # of wrapt's proxies, and of the objects of MySQL Connector/Python's own tracing
 
 
@@ -16,11 +17,11 @@ def drivers_own(opened: Any, classes: tuple[type, ...], driver: str) -> Any:
     `AwsWrapperError` for anything else.
     """
     own = opened
-    while own is not None and not issubclass(type(own), classes):
+    for _ in range(_MOST):
+        if issubclass(type(own), classes):
+            return own
         own = next((inner for name in _INNER if (inner := getattr(own, name, None)) is not None), None)
-    if own is None:
-        raise AwsWrapperError(
-            f"the connect function returned something of type {type(opened).__name__}, which is no connection of "
-            f"{driver}. Give the driver's own function, or one that returns what it returns"
-        )
-    return own
+    raise AwsWrapperError(
+        f"the connect function returned something of type {type(opened).__name__}, which is no connection of "
+        f"{driver}. Give the driver's own function, or one that returns what it returns"
+    )
