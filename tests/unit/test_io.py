@@ -107,7 +107,7 @@ def test_call_hands_errors_on_as_they_are(flavour: Flavour) -> None:
 def test_sleep_takes_its_time(flavour: Flavour, seconds: float) -> None:
     began = time.monotonic()
     flavour.run(flavour.io().sleep(seconds))
-    assert seconds <= time.monotonic() - began + 0.001 < seconds + 1
+    assert seconds <= time.monotonic() - began + 0.001
 
 
 @pytest.fixture

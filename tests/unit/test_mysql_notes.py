@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import timeit
-
 import pytest
 
 from aws_advanced_python_wrapper.driver.mysql.notes import SessionNotes, may_tell
@@ -100,13 +98,9 @@ def test_what_was_set_before_is_forgotten_where_it_is_not_understood_what_it_is_
 
 @pytest.mark.parametrize("end", ["-- x", "x'", "!"])
 @pytest.mark.parametrize("begin", ["SET SESSION TRANSACTION READ ONLY", "SET", "SET sql_mode", "SET SESSION", "USE a"])
-def test_reading_takes_no_longer_because_of_many_blanks(begin: str, end: str) -> None:
-    def seconds(blanks: int) -> float:
-        statement = begin + " " * blanks + end
-        return min(timeit.repeat(lambda: NOTHING.after(statement), number=1, repeat=5))
-
-    # Where time grows with the square of the length, it is 256 times as long.
-    assert seconds(1900 * 16) < 100 * max(seconds(1900), 20e-6)
+def test_reading_ends_in_spite_of_many_blanks(begin: str, end: str) -> None:
+    # Where time grows with the square of the length, this takes hours.
+    NOTHING.after(begin + " " * 1_000_000 + end)
 
 
 def test_a_default_is_as_if_nothing_had_been_set() -> None:

@@ -121,9 +121,12 @@ def test_a_closed_port_is_no_sign_of_life() -> None:
 
 def test_a_check_ends_at_its_deadline_however_short() -> None:
     with serving(silent) as server, closing(probe_of(server, connect_timeout=30)) as probe:
-        began = time.monotonic()
-        assert not check(probe, 0.3)
-        assert time.monotonic() - began < 1.9, "libpq's own shortest limit is two seconds"
+        seconds = []
+        for _ in range(5):  # a busy machine may be late, but not each time
+            began = time.monotonic()
+            assert not check(probe, 0.3)
+            seconds.append(time.monotonic() - began)
+        assert min(seconds) < 1.9, "libpq's own shortest limit is two seconds"
 
 
 def test_an_answer_that_is_late_is_one_in_the_check_in_which_it_comes() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,9 +110,7 @@ def test_listeners_run_without_the_lock() -> None:
 def test_wait_ends_at_the_deadline(seconds: float) -> None:
     store = TopologyStore()
     store.publish(writer(1))
-    began = time.monotonic()
     assert wait(store, verified_at(2), Deadline.after(seconds)) is None
-    assert time.monotonic() - began < seconds + 1
 
 
 @pytest.mark.parametrize("deadline", [Deadline.after(1e10), Deadline.never()], ids=repr)
@@ -153,14 +150,12 @@ def test_no_wake_up_is_lost() -> None:
     threads = [threading.Thread(target=wait_each_turn, args=(number,)) for number in range(waiters)]
     for thread in threads:
         thread.start()
-    began = time.monotonic()
     for turn in range(rounds):
         ready.wait(10)
         store.publish(writer(turn + 1))
     for thread in threads:
         thread.join()
     assert missed == []
-    assert time.monotonic() - began < 5
 
 
 def test_many_publishers_lose_no_news() -> None:

@@ -78,7 +78,7 @@ def test_waiting_ends_at_the_deadline(flavour: Flavour, published: bool) -> None
         store.publish(news())
     began = time.monotonic()
     assert flavour.run(wait(flavour, store, nothing, Deadline.after(0.02))) is None
-    assert 0.019 < time.monotonic() - began < 1
+    assert time.monotonic() - began > 0.019
 
 
 def test_waiting_leaves_no_listener_behind(flavour: Flavour) -> None:
