@@ -181,8 +181,14 @@ class Parameter(Generic[T]):
 
     def _refusal(self, value: Any, name: str | None) -> AwsWrapperError:
         written = name or self.name
-        shown = "this value" if is_secret(written) else repr(value)
-        return AwsWrapperError(f"Parameter {written}: {shown} is not accepted, give {self.accepts}.")
+        what = "this value" if is_secret(written) else shown(value)
+        return AwsWrapperError(f"Parameter {written}: {what} is not accepted, give {self.accepts}.")
+
+
+def shown(value: Any) -> str:
+    """Return a value that is refused as an error may show it: in a URL somebody's password may stand before an @."""
+    text = repr(value)
+    return "this value" if "@" in text else text
 
 
 def is_secret(name: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.testing import FakeCluster, connect
+from support.secrecy import shown
 from support.secrets import GET, PLUGIN, refusal, refusal_of, secret
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ def test_mistakes_are_told_before_anything_is_connected(
     with pytest.raises(AwsWrapperError, match=re.escape(told)):
         connect(network, cluster.writer_endpoint, PLUGIN, **{"secrets_manager_secret_id": "x", **given})
     assert network.attempts == []
+
+
+@pytest.mark.parametrize("name", ["secrets_manager_endpoint", "iam_host"])
+def test_a_password_in_a_url_is_not_shown(network: FakeNetwork, cluster: FakeCluster, name: str) -> None:
+    given: dict[str, Any] = {name: "http://jane:hunter2@localhost:4566"}
+    with pytest.raises(AwsWrapperError, match=f"Parameter {name}: this value is not accepted") as refused:
+        connect(network, cluster.writer_endpoint, PLUGIN, secrets_manager_secret_id="x", **given)
+    assert "hunter2" not in shown(refused.value)
 
 
 def test_a_region_that_nothing_tells_is_asked_for(

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from aws_advanced_python_wrapper.converters import shown
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.federated import (
     DB_USER,
@@ -116,8 +117,7 @@ def _address(endpoint: str, port: int) -> tuple[str, int]:
 
 
 def _refusal(endpoint: str) -> AwsWrapperError:
-    shown = "this value" if "@" in endpoint else repr(endpoint)  # somebody's password may stand before the @
     return AwsWrapperError(
-        f"Parameter {IDP_ENDPOINT.name}: {shown} is not accepted, give the host name of the identity provider, "
-        "such as adfs.example.com; it is visited over https only."
+        f"Parameter {IDP_ENDPOINT.name}: {shown(endpoint)} is not accepted, give the host name of the identity "
+        "provider, such as adfs.example.com; it is visited over https only."
     )
