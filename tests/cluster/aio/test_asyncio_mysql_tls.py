@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aws_advanced_python_wrapper import FailoverSuccessError
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
+from cluster.support import end_process, instance_of, process_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
@@ -57,3 +59,16 @@ def test_a_host_that_an_unknown_authority_vouches_for_is_refused(cluster: LocalC
     with pytest.raises(Exception) as raised:  # noqa: PT011
         encrypted(cluster, driver, cluster.writer.host, None)
     assert isinstance(raised.value.__cause__ or raised.value, ssl.SSLCertVerificationError)
+
+
+@pytest.mark.drivers("aiomysql")
+def test_aiomysqls_own_choice_of_authorities_is_that_of_a_failover_too(
+    cluster: LocalCluster, driver: Driver, connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(cluster.ca_file))
+    connection = connect(cluster, plugins="failover", ssl=True)
+    end_process(cluster, connection._session.host.host, process_of(connection))
+    with pytest.raises(FailoverSuccessError):
+        instance_of(connection)
+    assert instance_of(connection) == cluster.writer.name
+    assert driver.is_encrypted(connection.target_connection)

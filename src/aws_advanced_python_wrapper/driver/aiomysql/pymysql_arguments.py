@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import configparser
 import inspect
+import ssl
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiomysql
 
 from aws_advanced_python_wrapper.converters import KEYWORD_ONLY, TRUTH, WHOLE_NUMBER, Converter, Parameter
+from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,14 +74,42 @@ def _said_in_file(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return aiomysql's arguments for a connection; what the file says is among them already."""
+    """Return aiomysql's arguments for a connection; what the file says is among them already.
+
+    Raises `AwsWrapperError` for what does not tell whether there is to be TLS.
+    """
     arguments = {name: value for name, value in given.items() if name not in _FILES}
+    if (context := _context(arguments.pop("ssl", None))) is not None:
+        arguments["ssl"] = context
     seconds = arguments.get("connect_timeout")
     return {**arguments, "connect_timeout": _CONNECT_TIMEOUT if seconds is None else seconds or None}  # 0: no limit
 
 
+def _context(wanted: object) -> ssl.SSLContext | None:
+    """Return what asyncio makes of the argument, for what knows nothing of asyncio; None: no TLS."""
+    if wanted is None or wanted is False:
+        return None
+    if isinstance(wanted, ssl.SSLContext):
+        return wanted
+    if wanted is not True:
+        raise AwsWrapperError(
+            f"Parameter ssl: an object of the class {type(wanted).__name__} is not accepted, give an ssl.SSLContext, "
+            "or True for ssl.create_default_context()."
+        )
+    paths = ssl.get_default_verify_paths()
+    places = [Path(place) for place in (paths.cafile, paths.capath) if place]
+    return _default_context(tuple((place, place.stat().st_mtime_ns) for place in places))
+
+
+@lru_cache(maxsize=8)
+def _default_context(authorities: tuple[tuple[Path, int], ...]) -> ssl.SSLContext:
+    """Make one for all connections: loading certificates holds the loop up, and pools compare it."""
+    del authorities
+    return ssl.create_default_context()
+
+
 def objection_to_token(arguments: Mapping[str, Any]) -> str | None:
     """Return what is missing where the password is a token; None if TLS is wanted."""
-    if arguments.get("ssl") is None:
+    if not isinstance(arguments.get("ssl"), ssl.SSLContext):
         return "ssl: a token is sent over TLS only. Give ssl=ssl.create_default_context(cafile=...)."
     return None
