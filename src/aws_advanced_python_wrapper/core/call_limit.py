@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.core.plugin import CallNext, SessionView
     from aws_advanced_python_wrapper.driver.contract import RawConnection
 
+_AGAIN = 0.05  # s; until there may be a connection that can be broken
+
 
 class CallLimit:
     """Ends a call in which the server has kept silent for so many seconds, by breaking the connection.
 
-    Where the operating system does not tell when data came in last, the whole call is limited.
+    Where the operating system does not tell when data came in last, the whole call is limited. While there is nothing
+    to break, as when the connection is being opened again, the limit is not over either.
     """
 
     def __init__(self, session: SessionView, seconds: float) -> None:
@@ -40,6 +43,8 @@ class CallLimit:
         adapter = self._session.adapter
         if not self._session.running:  # the call is on its last steps, after a signal: its time was not up
             return math.inf
+        if adapter.peer(raw) is None:
+            return _AGAIN
         heard = adapter.last_heard(raw)
         if heard is not None and heard < self._seconds:
             return self._seconds - heard

@@ -210,7 +210,7 @@ class MysqlAdapter(MysqlSession):
         if connection is None:
             raise OSError("the connection is its pool's again")
         wire, noted = getattr(connection, _NOTED, None) or (None, None)
-        if wire is not self.wire(connection):
+        if noted is None or wire is not self.wire(connection):  # one that is just opening may have a socket by now
             self.note_socket(connection)
             wire, noted = getattr(connection, _NOTED)
         if noted is None:
