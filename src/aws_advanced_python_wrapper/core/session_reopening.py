@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Seconds that there are to obtain credentials for a host.
 _PATIENCE = 10.0
 
+_CLOSED = "The connection was closed, by the program or by a failover that has failed: open a new one"
+
 
 class SessionReopening(SessionConnections):
     """The part of a session that a `SessionFollower` tells of its connection."""
@@ -104,11 +106,12 @@ class SessionFollower:
 
     async def opened(self, connection: RawConnection, address: tuple[str, int]) -> None:
         """Have the session go on; a connection that is not what the session needs is ended."""
-        session = self._session_on(connection)
+        session = self._session()
         if session is None:
             return
         try:
-            await self._go_on(session, address)
+            if self._session_on(connection) is session:
+                await self._go_on(session, address)
         except BaseException:
             session.adapter.abort(session.raw)
             raise
@@ -127,7 +130,12 @@ class SessionFollower:
         self._begun = begun
 
     def _session_on(self, connection: RawConnection) -> SessionReopening | None:
+        """Return the session that works on a connection, if any; raises the driver's error where that was closed."""
         session = self._session()
-        if session is None or session.closed or session.raw is None:
+        if session is None or session.raw is None or session.adapter.connection_of(connection) is not session.raw:
             return None
-        return session if session.adapter.connection_of(connection) is session.raw else None
+        if not session.closed:
+            return session
+        if session.raw is connection:  # else it is its pool's again
+            raise session.adapter.errors.InterfaceError(_CLOSED)
+        return None

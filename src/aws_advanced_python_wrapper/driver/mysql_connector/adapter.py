@@ -16,6 +16,7 @@ from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.adapter import MysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS
+from aws_advanced_python_wrapper.driver.mysql.reopening import COURSE
 from aws_advanced_python_wrapper.driver.mysql.time_limit import TimeLimit
 from aws_advanced_python_wrapper.driver.mysql_connector import client_library, connection_arguments
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_class import (
@@ -79,7 +80,7 @@ _COMMANDS = (
 
 # What the driver has its socket in, and what is still true of a session that has ended.
 _OF_SOCKETS = frozenset({"_cmysql", "_socket", "_cnx"})
-_KEPT_AT_END = frozenset({"session_notes", FLAGS})
+_KEPT_AT_END = frozenset({"session_notes", FLAGS, COURSE})
 
 _BUFFERED: tuple[type, ...] = (MySQLCursorBuffered,)
 if mysql.connector.HAVE_CEXT:
