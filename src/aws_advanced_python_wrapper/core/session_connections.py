@@ -17,7 +17,7 @@ from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest, open_si
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
-from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT, SOCKET_TIMEOUT
+from aws_advanced_python_wrapper.parameters.network import SOCKET_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,8 @@ class SessionConnections:
         settings = self.settings
         if deadline.remaining() < math.inf:
             limit = max(2, math.ceil(deadline.remaining()))
-            settings = settings.with_driver(connect_timeout=min(settings[CONNECT_TIMEOUT] or limit, limit))
+            seconds = self.adapter.seconds_to_connect(settings) or limit
+            settings = settings.with_driver(connect_timeout=min(seconds, limit))
         opening = partial(self._open_with, host=host, deadline=deadline)
         request = CredentialsRequest(self.io, settings, host, deadline)
         return await open_signed_in(self.sign_in, self.adapter, request, opening)

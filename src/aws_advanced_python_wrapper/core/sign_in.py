@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from aws_advanced_python_wrapper.driver.contract import ErrorKind
 from aws_advanced_python_wrapper.errors import AwsWrapperError
-from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -113,7 +112,7 @@ async def open_signed_in(
     """
     if sign_in is None:
         return await open_with(request.settings)
-    if seconds := request.settings[CONNECT_TIMEOUT]:
+    if seconds := adapter.seconds_to_connect(request.settings):
         request = replace(request, deadline=request.deadline.bounded(seconds))
     return await _open_with_credentials(sign_in, adapter, request, open_with)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_advanced_python_wrapper.driver.session_state import SessionStateAccess
 from aws_advanced_python_wrapper.driver.traits import DriverTraits
 from aws_advanced_python_wrapper.errors import driver_class, matching
+from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.pep249 import Error
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ class DriverAdapter(SessionStateAccess, DriverTraits):
     @abstractmethod
     def arguments(self, settings: Settings, host: str, port: int) -> dict[str, Any]:
         """Return the keyword arguments that open a connection to a host with the user's settings."""
+
+    def seconds_to_connect(self, settings: Settings) -> int | None:
+        """Return the seconds that opening a connection may take, signing in included; None: there is no limit."""
+        return settings[CONNECT_TIMEOUT] or None
 
     def token_settings(self, settings: Settings) -> Settings:
         """Return settings with which a password is told to the server as it is, over TLS only.

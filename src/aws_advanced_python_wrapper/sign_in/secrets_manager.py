@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 from aws_advanced_python_wrapper.cluster.host import HostInfo
 from aws_advanced_python_wrapper.core.sign_in import DatabaseCredentials, SignIn
 from aws_advanced_python_wrapper.deadline import Deadline
-from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.parameters.secrets_manager import SECRETS_MANAGER_EXPIRATION
 from aws_advanced_python_wrapper.sign_in.credentials_source import CredentialsSource
 from aws_advanced_python_wrapper.sign_in.renewed import Age, Fresh, RenewedValues
@@ -99,7 +98,7 @@ class SecretsManagerSignIn(SignIn):
         missing = self._missing(settings.driver)
         if not missing:
             return settings
-        seconds = settings[CONNECT_TIMEOUT]
+        seconds = self._adapter.seconds_to_connect(settings)
         secret = (await self._current().get(io, self, Deadline.after(seconds or math.inf))).value
         told = {name: getattr(secret, field_name) for field_name, name in missing.items()}
         return settings.completed({name: value for name, value in told.items() if value is not None})

@@ -64,7 +64,12 @@ class MysqlAdapter(MysqlSession):
 
     @abstractmethod
     def options(self, settings: Settings) -> dict[str, Any]:
-        """Return the arguments for the driver, each under one name and in its own type."""
+        """Return the arguments for the driver, each under one name and in its own type; `connect_timeout` is there."""
+
+    def seconds_to_connect(self, settings: Settings) -> int | None:
+        """Look at the options: a file may tell it, and without a word there is a limit too."""
+        seconds: int | None = self.options(settings)["connect_timeout"]
+        return seconds
 
     def is_told_elsewhere(self, given: Mapping[str, Any]) -> bool:
         """Whether option files are named."""

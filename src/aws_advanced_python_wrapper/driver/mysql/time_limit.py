@@ -9,6 +9,8 @@ from aws_advanced_python_wrapper.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+DEFAULT_SECONDS = 10  # as PyMySQL and MySQL Connector/Python have it, but do not heed it in all that they do
+
 CANNOT_CONNECT = 2003  # MySQL's client error CR_CONN_HOST_ERROR
 
 _AGAIN = 0.05  # s; the driver may have no socket yet, or go on to another address

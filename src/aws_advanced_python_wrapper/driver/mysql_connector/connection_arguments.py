@@ -10,6 +10,7 @@ from mysql.connector.constants import CNX_POOL_ARGS, DEFAULT_CONFIGURATION
 from mysql.connector.optionfiles import read_option_files
 
 from aws_advanced_python_wrapper.converters import KEYWORD_ONLY, TEXT, TRUTH, WHOLE_NUMBER, Converter, Parameter
+from aws_advanced_python_wrapper.driver.mysql.time_limit import DEFAULT_SECONDS
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ _NO_DEFAULT: dict[str, Converter[Any]] = {
 }
 
 _LONGEST_POOL_NAME = 64
-
-_CONNECT_TIMEOUT = 10  # s; the driver's own default, which not all its ways to connect heed
 
 
 def names() -> frozenset[str]:
@@ -89,7 +88,7 @@ def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     limits = [int(given[name]) for name in ("connect_timeout", "connection_timeout") if name in given]
     arguments = {name: _typed(name, value) for name, value in under_one_name(given).items() if name not in _FILES}
-    return {**arguments, "connect_timeout": min(limits, default=_CONNECT_TIMEOUT) or None}  # 0: no limit
+    return {**arguments, "connect_timeout": min(limits, default=DEFAULT_SECONDS) or None}  # 0: no limit
 
 
 def objection_to_token(arguments: Mapping[str, Any]) -> str | None:
