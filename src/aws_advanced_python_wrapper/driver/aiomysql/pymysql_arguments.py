@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiomysql
 
 from aws_advanced_python_wrapper.converters import KEYWORD_ONLY, TRUTH, WHOLE_NUMBER, Converter, Parameter
+from aws_advanced_python_wrapper.driver.mysql.time_limit import DEFAULT_SECONDS
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ TYPED = {
     for name in group
 }
 """How arguments are read that are given as text, and taken otherwise."""
-
-_CONNECT_TIMEOUT = 10  # s; as PyMySQL and MySQL Connector/Python have it
 
 _DEFAULT_HOST = "localhost"  # both drivers'
 
@@ -82,7 +81,7 @@ def for_connection(given: Mapping[str, Any]) -> dict[str, Any]:
     if (context := _context(arguments.pop("ssl", None))) is not None:
         arguments["ssl"] = context
     seconds = arguments.get("connect_timeout")
-    return {**arguments, "connect_timeout": _CONNECT_TIMEOUT if seconds is None else seconds or None}  # 0: no limit
+    return {**arguments, "connect_timeout": DEFAULT_SECONDS if seconds is None else seconds or None}  # 0: no limit
 
 
 def _context(wanted: object) -> ssl.SSLContext | None:
