@@ -13,6 +13,7 @@ import trustme
 
 from aws_advanced_python_wrapper import AwsWrapperError, FailoverSuccessError
 from aws_advanced_python_wrapper.aws_credentials_manager import AwsCredentialsManager
+from aws_advanced_python_wrapper.driver.adapter import DriverAdapter
 from aws_advanced_python_wrapper.sign_in import attempts
 from aws_advanced_python_wrapper.sign_in.quiet import quiet
 from cluster.drivers import every_driver
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from aws_advanced_python_wrapper.driver.contract import DriverIo
     from aws_advanced_python_wrapper.local import LocalCluster
     from cluster.drivers import Driver
     from cluster.support import Connect
@@ -101,6 +103,26 @@ def test_a_failover_signs_in_at_the_new_writer(iam_cluster: LocalCluster, connec
     assert instance_of(connection) != before
     assert_on_true_writer(iam_cluster, connection)
     assert user_of(connection) == iam_cluster.iam_user
+
+
+@asked_for_tls
+def test_a_failover_signs_in_where_all_hosts_go_by_other_names(
+    iam_cluster: LocalCluster, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def canonical_name(_adapter: DriverAdapter, _io: DriverIo, host: str) -> str:
+        return host  # as with a jump box, of whose names DNS does not tell what is behind them
+
+    monkeypatch.setattr(DriverAdapter, "canonical_name", canonical_name)
+    cluster, domain = iam_cluster, f"{iam_cluster.settings.engine}.jump.example.com"
+    for instance in cluster.instances:
+        cluster.alias(f"{instance.name}.{domain}", instance.host)
+    given = {"user": cluster.iam_user, "iam_host": cluster.writer_endpoint, "plugins": "iam,failover"}
+    connection = connect(cluster, cluster.alias(f"db.{domain}"), cluster_instance_host_pattern=f"?.{domain}", **given)
+    cluster.failover()
+    with pytest.raises(FailoverSuccessError):
+        value(connection, "SELECT 1")
+    assert_on_true_writer(cluster, connection)
+    assert user_of(connection) == cluster.iam_user
 
 
 @pytest.mark.usefixtures("role_profile")

@@ -131,6 +131,38 @@ def test_a_host_in_another_region_gets_a_token_for_that_region(
     assert flavour.run(scenario()) == [(CHINA, 5433, "cn-north-1"), (there.host, 5433, "eu-west-1")]
 
 
+CLUSTER = "shop.cluster-c9x8y7z6abcd.eu-west-1.rds.amazonaws.com"
+PROXY = "shop.proxy-c9x8y7z6abcd.eu-west-1.rds.amazonaws.com"
+INSTANCE = "db-2.c9x8y7z6abcd.eu-west-1.rds.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("iam_host", "host", "host_id", "named"),
+    [
+        (CLUSTER, "db-2.tunnel.internal", "db-2", INSTANCE),
+        (CLUSTER, "10.1.2.3", "db-2", INSTANCE),
+        (INSTANCE.replace("2", "1"), "db-2.tunnel.internal", "db-2", INSTANCE),
+        (CLUSTER, "db-2.tunnel.internal", None, CLUSTER),
+        (CLUSTER, "10.1.2.3", "10.1.2.3", CLUSTER),
+        (PROXY, "db-2.tunnel.internal", "db-2", PROXY),
+        (CLUSTER, "db-2.shop.example", "db-2", CHINA),
+    ],
+)
+def test_an_instance_that_goes_by_another_name_is_the_one_behind_it(
+    flavour: Flavour, network: FakeNetwork, iam_host: str, host: str, host_id: str | None, named: str
+) -> None:
+    """As after a failover where all is reached through a jump box; an alias in DNS still counts more."""
+    network.aliases = {"db-2.shop.example": CHINA}
+    session = flavour.session(network, "db.tunnel.internal", (), iam_host=iam_host)
+    there = HostInfo(host, 5432, host_id=host_id)
+
+    async def scenario() -> TokenEndpoint:
+        request = CredentialsRequest(session.io, session.settings, there, Deadline.never())
+        return await token_endpoint(session.adapter, request)
+
+    assert flavour.run(scenario()).host == named
+
+
 def test_a_global_database_that_rds_does_not_know_is_told(network: FakeNetwork, aws: Aws) -> None:
     del aws
     assert "Set iam_region" in mistake(network, GLOBAL)

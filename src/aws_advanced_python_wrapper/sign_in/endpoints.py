@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, analyse
+from aws_advanced_python_wrapper.cluster.endpoint import Endpoint, EndpointType, InstancePattern, analyse
 from aws_advanced_python_wrapper.core.sign_in import SignInError
 from aws_advanced_python_wrapper.parameters.iam import IAM_DEFAULT_PORT, IAM_HOST, IAM_REGION
 
@@ -67,18 +67,27 @@ def _named(settings: Settings, host: HostInfo) -> Endpoint | None:
 
     A failover leads to instances, which have names of their own.
     """
-    name = settings[IAM_HOST] if _is_users_own(settings, host) else None
-    endpoint = analyse(name or host.host)
-    if name and not endpoint.is_rds:
-        raise SignInError(f"{IAM_HOST.name} is {name}, which is not the host name of an RDS endpoint: correct it.")
+    given = _given(settings) if _is_users_own(settings, host) else None
+    endpoint = given or analyse(host.host)
     return endpoint if endpoint.is_rds else None
+
+
+def _given(settings: Settings) -> Endpoint | None:
+    """Return what `iam_host` is; raises `SignInError` where that is no endpoint of RDS."""
+    name = settings[IAM_HOST]
+    if name is None:
+        return None
+    endpoint = analyse(name)
+    if not endpoint.is_rds:
+        raise SignInError(f"{IAM_HOST.name} is {name}, which is not the host name of an RDS endpoint: correct it.")
+    return endpoint
 
 
 async def _found(adapter: DriverAdapter, request: CredentialsRequest) -> Endpoint:
     settings, host = request.settings, request.host
     endpoint = _named(settings, host)
     if endpoint is None:
-        endpoint = await _behind(request.io, adapter, host.host)
+        endpoint = await _behind(request.io, adapter, host.host) or _instance(settings, host)
     if endpoint is None:
         raise SignInError(
             f"{host.host} is not the endpoint of an RDS database, nor an alias of one in DNS, and tokens are signed "
@@ -90,6 +99,15 @@ async def _found(adapter: DriverAdapter, request: CredentialsRequest) -> Endpoin
         region = behind.region if behind else None
         return Endpoint(endpoint.host, endpoint.type, endpoint.name, endpoint.domain, region)
     return endpoint
+
+
+def _instance(settings: Settings, host: HostInfo) -> Endpoint | None:
+    """Return the endpoint of an instance that goes by a name of the user's own: its domain is that of `iam_host`."""
+    given = _given(settings)
+    if given is None or given.instance_pattern is None or host.host_id is None:
+        return given
+    endpoint = analyse(InstancePattern(given.instance_pattern).host(host.host_id))
+    return endpoint if endpoint.is_rds else given
 
 
 async def _behind(io: Io, adapter: DriverAdapter, name: str) -> Endpoint | None:
