@@ -114,6 +114,16 @@ def test_a_connection_that_is_closed_leaves_no_stream(opening: Any, clerk: Clerk
     asyncio.run(scenario())
 
 
+def test_a_connection_that_nobody_closes_leaves_no_stream(opening: Any, clerk: Clerk) -> None:
+    async def scenario() -> None:
+        connection = await opening()
+        with pytest.warns(ResourceWarning, match="Unclosed connection"):
+            del connection
+        await gone(clerk)
+
+    asyncio.run(scenario())
+
+
 async def cancelled(coroutine: Coroutine[Any, Any, Any], rounds: int) -> None:
     """Cancel a task when the loop has gone round so often."""
     task = asyncio.ensure_future(coroutine)

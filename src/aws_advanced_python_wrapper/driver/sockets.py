@@ -142,11 +142,16 @@ class NotedSocket:
         with self.duplicate() as duplicate:
             duplicate.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the process opened it from which this one was forked."""
+        return self._process != os.getpid()
+
     def leave_to_parent(self) -> None:
         """Unplug the socket of a connection that the process opened from which this one was forked.
 
         In the process that opened it nothing is done. Raises OSError if the socket has been closed.
         """
-        if self._process != os.getpid():
+        if self.is_inherited:
             with self.duplicate():
                 unplug(self._number)

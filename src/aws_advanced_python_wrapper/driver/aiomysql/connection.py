@@ -9,7 +9,7 @@ from pymysql.connections import MysqlPacket
 
 from aws_advanced_python_wrapper.driver.aiomysql.over_tls import refuse_without_tls
 from aws_advanced_python_wrapper.driver.awaitables import result_of
-from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, leave_to_parent
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingAiomysql
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
@@ -101,6 +101,7 @@ class Guarded(RememberingAiomysql):
 
     def close(self) -> None:
         """Close the streams without waiting: with TLS they would stay open until the server says farewell too."""
+        leave_to_parent(self)
         writer = self._writer
         super().close()  # type: ignore[misc]
         if writer is not None and not self._loop.is_closed():
@@ -108,9 +109,16 @@ class Guarded(RememberingAiomysql):
 
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""
+        leave_to_parent(self)
         if self._writer is not None:
             self._writer.transport.abort()
         self.close()
+
+    def __del__(self) -> None:
+        """Close it as the driver does, which complains of it; one that was inherited is the parent's to close."""
+        if leave_to_parent(self):
+            self.drop()
+        super().__del__()  # type: ignore[misc]
 
     def cursor_now(self, *cursors: Any) -> Any:
         """Make a cursor, where the driver makes an awaitable."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
+
+    from aws_advanced_python_wrapper.driver.sockets import NotedSocket
 
 
 def socket_number(writer: asyncio.StreamWriter | None) -> int:
@@ -19,3 +22,17 @@ def socket_number(writer: asyncio.StreamWriter | None) -> int:
 def is_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Tell whether the loop has seen the stream's end."""
     return writer.transport.is_closing() or reader.at_eof() or reader.exception() is not None
+
+
+def leave_to_parent(connection: Any) -> bool:
+    """Unplug the socket of a connection that this process has inherited, and tell whether it has.
+
+    To be called before its stream is closed: the socket stands in an epoll that is the parent's as well, and what one
+    process takes out of that, the other hears no more of.
+    """
+    noted: NotedSocket | None = vars(connection).get("_noted_socket", (None, None))[1]
+    if noted is None or not noted.is_inherited:
+        return False
+    with suppress(OSError):
+        noted.leave_to_parent()
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mysql.connector import aio, errors
 
 from aws_advanced_python_wrapper.driver.awaitables import result_of
-from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, socket_number
+from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, leave_to_parent, socket_number
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
@@ -171,15 +172,19 @@ class Guarded(AsyncRememberingConnection):
         """End the cursors first, over a copy: up to 8.4 the connector goes through a set that they leave meanwhile.
 
         With rows on their way there is no farewell: all of them would have to be read before it. A connection that is
-        lost needs none.
+        lost needs none, and one that was inherited is left to the parent.
         """
         try:
-            if not (self.wire is None or self.wire.is_over() or self.unread_result):
+            if not (leave_to_parent(self) or self.wire is None or self.wire.is_over() or self.unread_result):
                 await self._say_farewell()
         finally:
             self.drop()
 
     disconnect = close
+
+    async def shutdown(self) -> None:
+        """End the connection without a word to the server."""
+        self.drop()
 
     async def _say_farewell(self) -> None:
         with suppress(errors.Error, OSError):
@@ -191,8 +196,17 @@ class Guarded(AsyncRememberingConnection):
 
     def drop(self) -> None:
         """End the connection at once, without a word to the server."""
+        leave_to_parent(self)
         if self.wire is not None:
             self.wire.break_off()
+
+    def __del__(self) -> None:
+        """End a connection that nobody has closed: before Python 3.11 its stream would stay open with the loop."""
+        unclosed = not (leave_to_parent(self) or self.wire is None or self.wire.is_over())
+        with suppress(RuntimeError):  # the loop is closed
+            self.drop()
+        if unclosed:
+            warnings.warn(f"Unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=1)
 
     def cursor_now(self, *args: Any, **kwargs: Any) -> Any:
         """Make a cursor without waiting: rows that nobody has read are left to the cursor's first call."""
