@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_advanced_python_wrapper.core.plugin import Plugin
-    from aws_advanced_python_wrapper.driver.contract import RawConnection
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection
 
 # Seconds that there are to obtain credentials for a host.
 _PATIENCE = 10.0
@@ -87,6 +87,7 @@ class SessionFollower:
 
     def __init__(self, session: SessionReopening, raw: RawConnection) -> None:
         self._session = weakref.ref(session)
+        self.io: DriverIo = session.io
         self._begun = self._last = session.state.told(raw)
         self._destination: HostInfo | None = None
 

@@ -117,6 +117,9 @@ class Follower(Protocol):
     In the blocking flavour its coroutines never suspend.
     """
 
+    io: DriverIo
+    """Through which whoever waits for the connection does so."""
+
     def leaving(self, connection: RawConnection) -> None:
         """Note what is true of a connection that is about to open again."""
         ...

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiomysql
 
-from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, Guarded, connection_of, guard
+from aws_advanced_python_wrapper.driver.aiomysql.connection import CONNECTION, Guarded, connection_of, guard, timed_out
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql import PymysqlAdapter
 from aws_advanced_python_wrapper.driver.aiomysql.pymysql_arguments import (
     TYPED,
@@ -21,7 +21,6 @@ from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.keepalive import keepalive_arguments
 from aws_advanced_python_wrapper.driver.mysql.asyncio_adapter import FAREWELL, AsyncMysqlAdapter
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import socket_number
-from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, message
 from aws_advanced_python_wrapper.driver.unwrapping import drivers_own
 
 if TYPE_CHECKING:
@@ -98,8 +97,7 @@ class AiomysqlAdapter(AiomysqlSession, AsyncMysqlAdapter):
         try:
             return await io.within(arguments["connect_timeout"], self._open(arguments), Guarded.drop)
         except TimeoutError as error:
-            text = message(arguments, arguments["connect_timeout"])
-            raise aiomysql.OperationalError(CANNOT_CONNECT, text) from error
+            raise timed_out(arguments, arguments["connect_timeout"]) from error
 
     async def _open(self, arguments: Mapping[str, Any]) -> RawConnection:
         given = {name: value for name, value in arguments.items() if name != ONLY_OVER_TLS}

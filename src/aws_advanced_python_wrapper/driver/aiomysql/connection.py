@@ -8,24 +8,31 @@ import aiomysql
 from pymysql.connections import MysqlPacket
 
 from aws_advanced_python_wrapper.driver.aiomysql.over_tls import refuse_without_tls
+from aws_advanced_python_wrapper.driver.aiomysql.remembering import RememberingAiomysql
 from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, leave_to_parent
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
-from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingAiomysql
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql.time_limit import CANNOT_CONNECT, message
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
     import asyncio
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _STATUS_AT_END = slice(3, 5)  # where the packet that ends rows has it, after its kind and the number of warnings
+
+
+def timed_out(arguments: Mapping[str, Any], seconds: float) -> Exception:
+    """Return the driver's error for a host that has let nobody in for so many seconds."""
+    return aiomysql.OperationalError(CANNOT_CONNECT, message(arguments, seconds))  # type: ignore[no-any-return]
 
 
 class Guarded(RememberingAiomysql):
     """Goes before the driver's class of connections."""
 
+    timed_out = staticmethod(timed_out)
     server_status = AUTOCOMMIT
     """The server's status flags."""
     when_opened: Callable[[Any], None] | None = None

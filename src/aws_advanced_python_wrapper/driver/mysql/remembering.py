@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from aws_advanced_python_wrapper.driver.awaitables import result_of
 from aws_advanced_python_wrapper.driver.mysql.notes import LEVELS, SessionNotes, may_tell
-from aws_advanced_python_wrapper.driver.mysql.reopening import COURSE, SOURCE, note_leaving, note_opened, prepare
+from aws_advanced_python_wrapper.driver.mysql.reopening import (
+    COURSE,
+    SOURCE,
+    begin_limit,
+    limits,
+    note_leaving,
+    note_opened,
+    open_in_time,
+    prepare,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -102,6 +111,7 @@ class _OfConnector(ABC, Remembering):  # in this order: Python changes a connect
     python_charset: str
     _database: Any
     _user: Any
+    _connection_timeout: int | None
     _time_zone: Any
     _sql_mode: Any
     _init_command: Any
@@ -110,6 +120,11 @@ class _OfConnector(ABC, Remembering):  # in this order: Python changes a connect
     def first_database(self) -> str | None:
         """The parameter `database`."""
         return self._database or None
+
+    @property
+    def seconds_to_connect(self) -> int | None:
+        """The parameter `connection_timeout`; None: no limit."""
+        return self._connection_timeout or None
 
     def _other_than_now(self, user: str) -> str | None:
         present = self.session_notes.user
@@ -179,13 +194,15 @@ class RememberingConnection(_OfConnector):
         """Open the connection, or open it again."""
         note_leaving(self, options)
         with self.beginning_anew(self.first_database, self.session_notes.user):
-            super().connect(**options)  # type: ignore[misc]
+            with limits(self):
+                super().connect(**options)  # type: ignore[misc]
             result_of(note_opened(self))
 
     def _open_connection(self) -> None:
         # The options have been taken over now.
         self.session_notes = SessionNotes(self.first_database, user=self._lasting_user)
         result_of(prepare(self))
+        begin_limit(self)
         super()._open_connection()  # type: ignore[misc]
 
     def _post_connection(self) -> None:
@@ -246,50 +263,9 @@ class AsyncRememberingConnection(_OfConnector):
         note_leaving(self)
         with self.beginning_anew(self.first_database, self._lasting_user):
             await prepare(self)
-            await super().connect()  # type: ignore[misc]
+            await open_in_time(self, super().connect())  # type: ignore[misc]
             await note_opened(self)
 
     async def _post_connection(self) -> None:
         with self.beginning_anew(self.session_notes.database, self.session_notes.user):
             await super()._post_connection()  # type: ignore[misc]
-
-
-class RememberingAiomysql(Remembering):
-    """A connection of aiomysql's."""
-
-    encoding: str
-    _db: Any
-    sql_mode: Any
-    init_command: Any
-
-    @property
-    def first_database(self) -> str | None:
-        """The parameter `db`."""
-        return self._db or None
-
-    def _first_statements(self) -> Iterator[str]:
-        if self.sql_mode is not None:
-            yield f"SET sql_mode={self.sql_mode}"
-        if self.init_command is not None:
-            yield self.init_command
-
-    def query(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send a statement, as all the cursors do."""
-        sending = super().query(sql, *args, **kwargs)  # type: ignore[misc]
-        return self._noted(sending, sql, self.encoding) if may_tell(sql) else sending
-
-    async def select_db(self, db: str) -> None:
-        """Change the database."""
-        await super().select_db(db)  # type: ignore[misc]
-        self._note_database(db)
-
-    async def set_isolation_level(self, level: str | None) -> None:
-        """Set the level of the transactions that begin from now on; None: as the server has it."""
-        await self.query(isolation_statement(level))
-
-    async def _connect(self) -> None:
-        note_leaving(self)
-        with self.beginning_anew(self.first_database):
-            await prepare(self)
-            await super()._connect()  # type: ignore[misc]
-            await note_opened(self)

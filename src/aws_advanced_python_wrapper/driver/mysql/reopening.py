@@ -1,14 +1,22 @@
-"""How a connection opens again when the program wants it to, or a pool of the driver's: where, and as whom."""
+"""How a connection opens again when the program wants it to, or a pool of the driver's: where, as whom, and how long.
+
+The limit is the connection's `connect_timeout`, for what the driver itself does. How long it takes to find the host is
+not counted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from aws_advanced_python_wrapper.driver.mysql.time_limit import TimeLimit
 
-    from aws_advanced_python_wrapper.driver.contract import Follower
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Iterator
+
+    from aws_advanced_python_wrapper.driver.contract import DriverIo, Follower
 
 SOURCE = "_source_of_credentials"
 """The attribute for what returns those that are good at the time; None: those it has."""
@@ -26,6 +34,8 @@ class Course:
     follower: Follower
     address: tuple[str, int] | None
     """None: the program has named another one, which counts from then on."""
+    limits: ExitStack = field(default_factory=ExitStack)
+    """The limit of the opening that goes on, in the blocking flavour."""
 
 
 def set_course(connection: Any, follower: Follower) -> None:
@@ -53,6 +63,47 @@ async def prepare(connection: Any) -> None:
     renew_credentials(connection)
 
 
+async def open_in_time(connection: Any, opening: Coroutine[Any, Any, None]) -> None:
+    """Have the driver open a connection again; raises the driver's error past the limit. For the asyncio flavour."""
+    course: Course | None = vars(connection).get(COURSE)
+    if course is None:  # who opens it for the first time has set the limit
+        await opening
+        return
+    seconds = connection.seconds_to_connect
+    try:
+        await course.follower.io.within(seconds, opening, lambda _: connection.drop())
+    except TimeoutError as error:
+        raise connection.timed_out(_arguments(connection), seconds) from error
+
+
+def limits(connection: Any) -> AbstractContextManager[object]:
+    """Return the block that the limit for the opening of a connection ends with. For the blocking flavour."""
+    course: Course | None = vars(connection).get(COURSE)
+    return nullcontext() if course is None else course.limits
+
+
+def begin_limit(connection: Any) -> None:
+    """Limit what the driver does from now on until the end of that block, which raises the driver's error then."""
+    course: Course | None = vars(connection).get(COURSE)
+    if course is not None:
+        course.limits.enter_context(_limited(connection, course.follower.io))
+
+
+@contextmanager
+def _limited(connection: Any, io: DriverIo) -> Iterator[None]:
+    seconds = connection.seconds_to_connect or math.inf
+    limit = TimeLimit(seconds, connection.ending())
+    try:
+        with io.alarm(seconds, limit.ring):
+            yield
+    except Exception as error:
+        if limit.is_over:
+            raise connection.timed_out(_arguments(connection), seconds) from error
+        raise
+    if limit.rang:
+        raise connection.timed_out(_arguments(connection), seconds)
+
+
 async def note_opened(connection: Any) -> None:
     """Tell the follower that the connection has opened again, and where."""
     course: Course | None = vars(connection).get(COURSE)
@@ -71,6 +122,11 @@ def renew_credentials(connection: Any) -> None:
 
 def _address(connection: Any) -> tuple[str, int]:
     return connection._host, connection._port  # noqa: SLF001 - called so by all the drivers
+
+
+def _arguments(connection: Any) -> dict[str, Any]:
+    host, port = _address(connection)
+    return {"host": host, "port": port, "unix_socket": connection._unix_socket}  # noqa: SLF001
 
 
 def _point(connection: Any, course: Course, address: tuple[str, int]) -> None:

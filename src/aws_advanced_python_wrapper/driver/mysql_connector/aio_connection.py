@@ -15,6 +15,7 @@ from aws_advanced_python_wrapper.driver.mysql.asyncio_streams import is_over, le
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
 from aws_advanced_python_wrapper.driver.mysql.remembering import AsyncRememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT, IN_TRANSACTION
+from aws_advanced_python_wrapper.driver.mysql_connector.opening import timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.over_tls import refuse_without_tls
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
@@ -110,6 +111,7 @@ def _contexts(options: str) -> list[ssl.SSLContext]:
 class Guarded(AsyncRememberingConnection):
     """Goes before the connector's class of connections."""
 
+    timed_out = staticmethod(timed_out)
     transaction_status = 0
     """Whether a transaction is open, as the server said last."""
     server_status = AUTOCOMMIT

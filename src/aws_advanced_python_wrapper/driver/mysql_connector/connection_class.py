@@ -17,6 +17,7 @@ from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, no
 from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS, RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
+from aws_advanced_python_wrapper.driver.mysql_connector.opening import Opening, timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.extension import Ended, Freed, Sharing
 from aws_advanced_python_wrapper.driver.mysql_connector.over_tls import ExtensionOverTls, PureOverTls
 from aws_advanced_python_wrapper.driver.preceding import preceded
@@ -75,8 +76,13 @@ class Followed(RememberingConnection):
 
     unread_result: bool
 
+    timed_out = staticmethod(timed_out)
     def _open_connection(self) -> None:
         super()._open_connection()
+    def ending(self) -> Callable[[], object]:
+        """Return what ends, from any thread, what this one waits for while it opens the connection."""
+        return Opening().end
+
         if (opened := vars(self).get(_OPENED)) is not None:
             opened(self)
 
