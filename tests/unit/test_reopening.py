@@ -35,6 +35,17 @@ class Given(NamedTuple):
     password: str
 
 
+class Source:
+    """Gives credentials for whatever host."""
+
+    def __init__(self, given: Given | None) -> None:
+        self._given = given
+
+    async def credentials(self, address: tuple[str, int], *, needed: bool) -> Given | None:
+        del address, needed
+        return self._given
+
+
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
     return Way(request.param, write_authorities(tmp_path))
@@ -63,7 +74,7 @@ def test_a_connection_opens_again_with_credentials_that_are_good_by_then(
 ) -> None:
     def use(raw: Any) -> Any:
         token_server.password = NEW.encode()
-        way.adapter.reopen_with(raw, lambda: Given(None, NEW))
+        way.adapter.reopen_with(raw, Source(Given(None, NEW)))
         return reconnect(way, raw)
 
     way.play(server.port, use)
@@ -73,7 +84,7 @@ def test_a_connection_opens_again_with_credentials_that_are_good_by_then(
 
 def test_another_user_may_be_given_then(way: Way, token_server: TokenServer, server: Server) -> None:
     def use(raw: Any) -> Any:
-        way.adapter.reopen_with(raw, lambda: Given("jane_clone", TOKEN))
+        way.adapter.reopen_with(raw, Source(Given("jane_clone", TOKEN)))
         return reconnect(way, raw)
 
     way.play(server.port, use)
@@ -82,7 +93,7 @@ def test_another_user_may_be_given_then(way: Way, token_server: TokenServer, ser
 
 def test_without_any_it_opens_with_those_it_had(way: Way, token_server: TokenServer, server: Server) -> None:
     def use(raw: Any) -> Any:
-        way.adapter.reopen_with(raw, lambda: None)
+        way.adapter.reopen_with(raw, Source(None))
         return reconnect(way, raw)
 
     way.play(server.port, use)

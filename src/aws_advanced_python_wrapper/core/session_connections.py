@@ -14,6 +14,7 @@ from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.plugin import ConnectNext, Plugin, overrides
 from aws_advanced_python_wrapper.core.refusals import classify_opening
 from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest, open_signed_in
+from aws_advanced_python_wrapper.core.sign_in_again import SignInAgain
 from aws_advanced_python_wrapper.deadline import Deadline
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.database import AUXILIARY_QUERY_TIMEOUT_SEC
@@ -46,6 +47,7 @@ class SessionConnections:
     running: list[float]
     state: SessionState
     _locator: Locator | None
+    sign_in_again: SignInAgain | None = None
     _credentials: Credentials | None = None
 
     @property
@@ -102,7 +104,10 @@ class SessionConnections:
         """Limit the waits of a connection as the user wants it, and have it say, where needed, who it leads to."""
         self.adapter.limit_waits(opened.raw, self.settings[SOCKET_TIMEOUT], opened.host.address)
         if self.sign_in is not None:
-            self.adapter.reopen_with(opened.raw, partial(self.sign_in.at_hand, self.settings, opened.host))
+            if self.sign_in_again is None:
+                self.sign_in_again = SignInAgain(self.sign_in, self.adapter, self.io, self.settings)
+            self.sign_in_again.note(opened.host)
+            self.adapter.reopen_with(opened.raw, self.sign_in_again)
         return await self.located(opened, deadline)
 
     async def located(self, opened: Opened, deadline: Deadline) -> Opened:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import weakref
 from abc import abstractmethod
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from aws_advanced_python_wrapper.cluster.host import HostInfo, HostRole
 from aws_advanced_python_wrapper.core.leases import note_moved
 from aws_advanced_python_wrapper.core.opened import Opened
 from aws_advanced_python_wrapper.core.session_connections import SessionConnections
-from aws_advanced_python_wrapper.core.sign_in import CredentialsRequest, SignInError
 from aws_advanced_python_wrapper.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
 
     from aws_advanced_python_wrapper.core.plugin import Plugin
     from aws_advanced_python_wrapper.driver.contract import DriverIo, RawConnection
-
-# Seconds that there are to obtain credentials for a host.
-_PATIENCE = 10.0
 
 _CLOSED = "The connection was closed, by the program or by a failover that has failed: open a new one"
 
@@ -58,16 +52,10 @@ class SessionReopening(SessionConnections):
             host = await plugin.on_reopen()
             if host is not None:
                 self.host = host
-                await self._obtain_credentials(host)
+                if self.sign_in_again is not None:
+                    self.sign_in_again.note(host)
                 return host
         return None
-
-    async def _obtain_credentials(self, host: HostInfo) -> None:
-        if self.sign_in is not None:
-            with suppress(SignInError):  # it is the server that refuses those that the connection has
-                request = CredentialsRequest(self.io, self.settings, host, Deadline.after(_PATIENCE))
-                await self.sign_in.credentials(request)
-            self.adapter.reopen_with(self.raw, partial(self.sign_in.at_hand, self.settings, host))
 
     async def go_on(self, raw: RawConnection, host: HostInfo) -> Opened:
         """Go on with the connection, which leads to a host now; raises the driver's error if that is lost already."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aws_advanced_python_wrapper.converters import Parameter
     from aws_advanced_python_wrapper.deadline import Deadline
     from aws_advanced_python_wrapper.driver.contract import (
-        Credentials,
+        CredentialsSource,
         DriverIo,
         DriverProbe,
         ErrorKind,
@@ -117,12 +117,12 @@ class DriverAdapter(SessionStateAccess, DriverTraits):
         """Open a connection; raises whatever the driver raises, untouched."""
         return await io.call(self.connect, **arguments)
 
-    def reopen_with(self, raw: RawConnection, credentials: Callable[[], Credentials | None]) -> None:
-        """Have a connection that the program opens again use what `credentials` returns then; None: what it has.
+    def reopen_with(self, raw: RawConnection, source: CredentialsSource) -> None:
+        """Have a connection ask the source for credentials when the program opens it again without giving its own.
 
-        `credentials` is called from any thread, and does not wait.
+        The source is asked from any thread.
         """
-        del raw, credentials
+        del raw, source
 
     def follow(self, raw: RawConnection, follower: Follower) -> None:
         """Have a follower told whenever the program opens a connection again, where the driver has methods for that."""

@@ -44,6 +44,18 @@ class Credentials(Protocol):
         ...
 
 
+class CredentialsSource(Protocol):
+    """Gives a connection that the program opens again its credentials. In the blocking flavour it never suspends."""
+
+    async def credentials(self, address: tuple[str, int], *, needed: bool) -> Credentials | None:
+        """Return those for this host and port; None: those that the connection has.
+
+        They are `needed` where the connection has none that are for this host. Raises `AwsWrapperError`, an instance of
+        the driver's class too, where there are none then.
+        """
+        ...
+
+
 class DriverIo(Protocol):
     """The part of the outside world an adapter needs; `core.io` implements it for each flavour."""
 

@@ -13,7 +13,7 @@ from aws_advanced_python_wrapper.driver.keepalive import apply_keepalive, keepal
 from aws_advanced_python_wrapper.driver.mysql.errors import classify, is_wrong_password
 from aws_advanced_python_wrapper.driver.mysql.login import Login, tls_context
 from aws_advanced_python_wrapper.driver.mysql.probe import MysqlProbe
-from aws_advanced_python_wrapper.driver.mysql.reopening import SOURCE, set_course
+from aws_advanced_python_wrapper.driver.mysql.reopening import set_course, set_source
 from aws_advanced_python_wrapper.driver.mysql.session import IN_TRANSACTION, MysqlSession
 from aws_advanced_python_wrapper.driver.sockets import (
     NotedSocket,
@@ -26,11 +26,11 @@ from aws_advanced_python_wrapper.driver.sockets import (
 from aws_advanced_python_wrapper.errors import AwsWrapperError, UnsupportedOperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from ssl import SSLContext
 
     from aws_advanced_python_wrapper.deadline import Deadline
-    from aws_advanced_python_wrapper.driver.contract import Credentials, Follower
+    from aws_advanced_python_wrapper.driver.contract import CredentialsSource, Follower
     from aws_advanced_python_wrapper.properties import Settings
 
 _NOTED = "_noted_socket"
@@ -116,9 +116,9 @@ class MysqlAdapter(MysqlSession):
             apply_keepalive(duplicate, arguments)
         return raw
 
-    def reopen_with(self, raw: RawConnection, credentials: Callable[[], Credentials | None]) -> None:
+    def reopen_with(self, raw: RawConnection, source: CredentialsSource) -> None:
         """See `reopening`."""
-        setattr(self.itself(raw), SOURCE, credentials)
+        set_source(self.itself(raw), source)
 
     def follow(self, raw: RawConnection, follower: Follower) -> None:
         """See `reopening`."""

@@ -16,10 +16,10 @@ from aws_advanced_python_wrapper.driver.mysql.time_limit import TimeLimit
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator
 
-    from aws_advanced_python_wrapper.driver.contract import DriverIo, Follower
+    from aws_advanced_python_wrapper.driver.contract import CredentialsSource, DriverIo, Follower
 
 SOURCE = "_source_of_credentials"
-"""The attribute for what returns those that are good at the time; None: those it has."""
+"""The attribute for where its credentials come from."""
 
 COURSE = "_course"
 """The attribute for who follows the connection."""
@@ -36,6 +36,22 @@ class Course:
     """None: the program has named another one, which counts from then on."""
     limits: ExitStack = field(default_factory=ExitStack)
     """The limit of the opening that goes on, in the blocking flavour."""
+
+
+@dataclass
+class Source:
+    """Where the credentials come from, and for which address the connection has which password as which user."""
+
+    credentials: CredentialsSource
+    address: tuple[str, int]
+    user: str
+    password: str = field(repr=False)
+
+
+def set_source(connection: Any, source: CredentialsSource) -> None:
+    """Have the source asked whenever a connection that has just been opened opens again."""
+    user, password = connection._user, connection._password  # noqa: SLF001 - called so by all the drivers
+    vars(connection)[SOURCE] = Source(source, _address(connection), user, password)
 
 
 def set_course(connection: Any, follower: Follower) -> None:
@@ -60,7 +76,7 @@ async def prepare(connection: Any) -> None:
             course.address = None
         if course.address is not None and (found := await course.follower.destination(connection)):
             _point(connection, course, found)
-    renew_credentials(connection)
+    await _sign_in(connection)
 
 
 async def open_in_time(connection: Any, opening: Coroutine[Any, Any, None]) -> None:
@@ -111,13 +127,21 @@ async def note_opened(connection: Any) -> None:
         await course.follower.opened(connection, _address(connection))
 
 
-def renew_credentials(connection: Any) -> None:
-    """Have a connection that is about to open use credentials that are good, unless it was given to another user."""
-    source = vars(connection).get(SOURCE)
-    credentials = source and source()
-    if credentials is not None and connection.session_notes.user is None:
-        connection._user = credentials.user or connection._user  # noqa: SLF001 - called so by all the drivers
-        connection._password = credentials.password  # noqa: SLF001
+async def _sign_in(connection: Any) -> None:
+    """Give a connection that is about to open credentials for its host, unless the program has given its own.
+
+    So it has where the password is another one than the source's, or the session was given to another user.
+    """
+    source: Source | None = vars(connection).get(SOURCE)
+    if source is None or connection._password != source.password or connection.session_notes.user is not None:  # noqa: SLF001
+        return
+    address = _address(connection)
+    found = await source.credentials.credentials(address, needed=address != source.address)
+    if found is not None:
+        if connection._user == source.user:  # noqa: SLF001
+            connection._user = source.user = found.user or source.user  # noqa: SLF001
+        connection._password = source.password = found.password  # noqa: SLF001
+        source.address = address
 
 
 def _address(connection: Any) -> tuple[str, int]:
