@@ -40,7 +40,7 @@ class Way:
         arguments = {"host": "127.0.0.1", "port": port, "user": "app", "password": "secret", **options}
         arguments["connection_timeout" if self.name == "mysql-aio" else "connect_timeout"] = 10
         if self.name != "aiomysql":
-            arguments["ssl_disabled"] = True
+            arguments.setdefault("ssl_disabled", True)
         if not self.is_asyncio:
             arguments["use_pure"] = self.name == "mysql-pure"
         return await self.adapter.open(self.io, arguments)

@@ -14,12 +14,12 @@ from mysql.connector.version import VERSION
 
 from aws_advanced_python_wrapper.driver.contract import ONLY_OVER_TLS
 from aws_advanced_python_wrapper.driver.mysql.cursors import note_connection, noted_connection
-from aws_advanced_python_wrapper.driver.mysql.remembering import FLAGS, RememberingConnection
-from aws_advanced_python_wrapper.driver.mysql.session import AUTOCOMMIT
+from aws_advanced_python_wrapper.driver.mysql.remembering import RememberingConnection
 from aws_advanced_python_wrapper.driver.mysql_connector.connection_arguments import POOL_ARGUMENTS
-from aws_advanced_python_wrapper.driver.mysql_connector.opening import Opening, timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.extension import Ended, Freed, Sharing
+from aws_advanced_python_wrapper.driver.mysql_connector.opening import Opening, timed_out
 from aws_advanced_python_wrapper.driver.mysql_connector.over_tls import ExtensionOverTls, PureOverTls
+from aws_advanced_python_wrapper.driver.mysql_connector.pure import Pure
 from aws_advanced_python_wrapper.driver.preceding import preceded
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def follow(connection: Any, opened: Callable[[Any], None]) -> None:
         drivers: Any = type(connection)
         connection.__class__ = preceded(drivers, *_parts(drivers))
         connection.begin_notes()
+        if isinstance(connection, Pure):
+            connection.take_over_socket()
     opened(connection)
 
 
@@ -74,15 +76,15 @@ def class_of(connect: Any, arguments: Mapping[str, Any]) -> Any:
 class Followed(RememberingConnection):
     """Tells when it has opened again."""
 
+    timed_out = staticmethod(timed_out)
     unread_result: bool
 
-    timed_out = staticmethod(timed_out)
-    def _open_connection(self) -> None:
-        super()._open_connection()
     def ending(self) -> Callable[[], object]:
         """Return what ends, from any thread, what this one waits for while it opens the connection."""
         return Opening().end
 
+    def _open_connection(self) -> None:
+        super()._open_connection()
         if (opened := vars(self).get(_OPENED)) is not None:
             opened(self)
 
@@ -162,24 +164,7 @@ def connection_of(cursor: Any) -> Any:
     return found
 
 
-class Flagged:
-    """Keeps the flags of which pure Python keeps but two."""
-
-    _autocommit: bool
-    _in_transaction: bool
-
-    @property
-    def _server_status(self) -> int:
-        """The server's flags, as it told them last."""
-        before = AUTOCOMMIT if self._autocommit else 0
-        return vars(self).get(FLAGS, before) | self._in_transaction  # type: ignore[no-any-return]
-
-    def _handle_server_status(self, flags: int) -> None:
-        super()._handle_server_status(flags)  # type: ignore[misc]
-        vars(self)[FLAGS] = flags
-
-
 def _parts(drivers: type) -> tuple[type, ...]:
     if not hasattr(drivers, "_server_status"):
-        return (Followed, Flagged)
+        return (Followed, Pure)
     return (Followed, Freed) if _SHARES else (Followed, Freed, Sharing)
