@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import threading
 import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -294,6 +297,45 @@ def test_a_signal_handler_gets_a_value_although_it_interrupts_who_begins_to_obta
 
     assert get(value, user).value in (1, 2)
     assert handled[0].value in (1, 2)
+
+
+def test_an_interrupt_of_who_begins_to_obtain_it_leaves_no_other_waiting(
+    flavour: Flavour, source: Source, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = value_of(source)
+    real = threading.Thread.start
+
+    def interrupted_once(_thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        get(value, user)
+
+    async def scenario() -> Given[int]:
+        return await value.get(flavour.io(), user, Deadline.after(SOON))
+
+    with ThreadPoolExecutor(1) as elsewhere:  # any thread but the one that was interrupted
+        assert elsewhere.submit(flavour.run, scenario()).result().value == 1
+
+
+def test_who_has_waited_is_kept_by_nobody(flavour: Flavour, source: Source, user: User) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    async def scenario() -> None:
+        found = value_of(source)._look(user)
+        assert isinstance(found, attempts.Attempt)
+        kept.append(weakref.ref(found))
+        await value_of(source).get(flavour.io(), user, Deadline.after(SOON))
+
+    gc.collect()
+    gc.disable()
+    try:
+        flavour.run(scenario())
+        eventually(lambda: kept[0]() is None)
+    finally:
+        gc.enable()
 
 
 def test_values_that_fall_due_together_are_renewed_a_few_at_a_time(user: User) -> None:

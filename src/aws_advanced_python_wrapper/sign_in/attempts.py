@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from aws_advanced_python_wrapper.background_thread import BackgroundThread
 from aws_advanced_python_wrapper.core.sign_in import SignInError
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ class Attempt(Generic[T]):
         self._obtain = obtain
         self._ended = ended
         self._age = Age()
-        self._starter: dict[None, int] = {}
-        self._running = False
+        self._thread: BackgroundThread | None = BackgroundThread(f"sign-in: {what}", self._run)
 
     @property
     def is_lost(self) -> bool:
@@ -107,23 +106,16 @@ class Attempt(Generic[T]):
         return not self.done and self._age.seconds > LOST_AFTER
 
     def start(self) -> None:
-        """Have it begin if nobody else has; to be called by all who wait, under no lock.
-
-        A signal handler that interrupts this, and waits for the same attempt, starts it a second time: what it has
-        interrupted would go on only afterwards.
-        """
-        here = threading.get_ident()
-        if self._running or self._starter.setdefault(None, here) != here:
+        """Have it begin if nobody else has; to be called by all who wait, under no lock."""
+        thread = self._thread
+        if thread is None:
             return
         try:
-            threading.Thread(target=self._run, name=f"sign-in: {self.what}", daemon=True).start()
+            thread.start()
         except RuntimeError as error:  # the process has no room for another thread, or is ending
             self._end(error=SignInError(f"{self.what} cannot be obtained: {error}"))
 
     def _run(self) -> None:
-        if self._running:
-            return
-        self._running = True
         age = Age()
         try:
             held = Held(self._obtain(), age)
@@ -136,6 +128,7 @@ class Attempt(Generic[T]):
 
     def _end(self, held: Held[T] | None = None, error: SignInError | None = None) -> None:
         self.held, self.error = held, error
+        self._thread = None  # each refers to the other: together they would keep who waits
         self._ended(self)
         self.done = True
         for wake in tuple(self.waiting):
