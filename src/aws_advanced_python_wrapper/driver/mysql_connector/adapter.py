@@ -32,6 +32,7 @@ from aws_advanced_python_wrapper.driver.mysql_connector.pool import (
     follow_idle,
     idle,
     itself,
+    leave_to_parent,
     lent_as,
     note_lent,
     put_another,
@@ -162,6 +163,7 @@ class MysqlConnectorAdapter(BlockingConnectorSession, MysqlAdapter):
         """Open a connection, or have the driver's own pool lend one, and hear of it whenever it opens again."""
         renew_password(arguments)
         lying, opening, seconds = idle(arguments), Opening(), arguments["connect_timeout"] or math.inf
+        leave_to_parent(lying)
         connect, options = opener(self.connect, arguments)
         limit = TimeLimit(seconds, opening.end)
         try:

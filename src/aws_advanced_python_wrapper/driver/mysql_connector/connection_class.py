@@ -96,25 +96,26 @@ class Followed(RememberingConnection):
 
     def close(self) -> None:
         """Close the connection; its socket is left to the process from which this one was forked."""
-        self._leave_to_parent()
+        self.leave_to_parent()
         super().close()  # type: ignore[misc]
 
     def disconnect(self) -> None:
         """Close the connection."""
-        self._leave_to_parent()
+        self.leave_to_parent()
         super().disconnect()  # type: ignore[misc]
 
     def shutdown(self) -> None:
         """End the connection without a word to the server, where the driver can."""
-        self._leave_to_parent()
+        self.leave_to_parent()
         super().shutdown()  # type: ignore[misc]
 
     def cmd_quit(self) -> Any:
         """Say farewell to the server."""
-        self._leave_to_parent()
+        self.leave_to_parent()
         return super().cmd_quit()  # type: ignore[misc]
 
-    def _leave_to_parent(self) -> None:
+    def leave_to_parent(self) -> None:
+        """Leave an inherited socket to the process from which this one was forked; in that one nothing is done."""
         noted: NotedSocket | None = vars(self).get("_noted_socket", (None, None))[1]
         if noted is not None:
             with suppress(OSError):

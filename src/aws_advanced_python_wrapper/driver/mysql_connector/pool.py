@@ -69,6 +69,16 @@ def follow_idle(arguments: Mapping[str, Any], opened: Callable[[Any], None]) -> 
                 follow(connection, opened)
 
 
+def leave_to_parent(connections: list[Any]) -> None:
+    """Leave idle connections to the process from which this one was forked; here the pool finds them dead, and reopens.
+
+    In that process itself nothing is done.
+    """
+    for connection in connections:
+        if isinstance(connection, Followed):
+            connection.leave_to_parent()
+
+
 def end_those(connections: list[Any], abort: Callable[[Any], None]) -> None:
     """End connections, but not those that have been lent: a pool asks one in vain whether it is alive."""
     for connection in connections:
