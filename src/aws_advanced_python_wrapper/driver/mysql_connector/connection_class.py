@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mysql.connector
-from mysql.connector import MySQLConnection
+from mysql.connector import MySQLConnection, pooling
 from mysql.connector.abstracts import MySQLConnectionAbstract
 from mysql.connector.version import VERSION
 
@@ -68,9 +69,14 @@ def class_of(connect: Any, arguments: Mapping[str, Any]) -> Any:
     """Return the driver's, or the program's, class of what a connect function opens; None where it tells none."""
     if isinstance(connect, partial):
         return class_of(connect.func, {**connect.keywords, **arguments})
-    if connect is mysql.connector.connect:
+    if any(connect is name or connect is inspect.unwrap(name) for name in _drivers_names()):
         return MySQLConnection if arguments.get("use_pure") or not _EXTENSIONS else _EXTENSIONS
     return connect if isinstance(connect, type) and issubclass(connect, MySQLConnectionAbstract) else None
+
+
+def _drivers_names() -> tuple[Any, ...]:
+    """Return what the driver's function is called; tools that watch programs may have put another in some place."""
+    return mysql.connector.connect, mysql.connector.Connect, pooling.connect
 
 
 class Followed(RememberingConnection):
