@@ -221,6 +221,24 @@ def test_a_value_that_cannot_be_renewed_is_used_until_it_expires(
         get(value, user)
 
 
+def test_a_value_that_expires_while_it_is_renewed_in_vain_is_renewed_soon(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "_LONGEST_PAUSE", 10_000.0)
+    source = Source(renew_after=0.05, usable_for=0.1)
+    value = value_of(source)
+    get(value, user)
+
+    source.gate.clear()
+    eventually(lambda: value.is_busy and value._held is not None and not value._held.usable)
+    source.trouble = SignInError("the well is dry")
+    source.gate.set()
+    eventually(lambda: not value.is_busy)
+    source.trouble, source.usable_for = None, 120
+
+    eventually(lambda: value._held is not None and value._held.usable)
+
+
 def test_attempts_to_renew_come_ever_more_slowly(source: Source, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renewed_module, "_FIRST_RETRY", 10.0)
     value = value_of(source)

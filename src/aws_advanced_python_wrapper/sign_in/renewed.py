@@ -202,7 +202,7 @@ class Renewed(Generic[T]):
             else:  # even where it had been given up for lost
                 self._held, self._retry, self._failures = attempt.held, None, 0
             still_good = self._held is not None and self._held.usable
-        if still_good:
+        if still_good or self in SCHEDULE:  # which waits to be told when it is due next
             self._schedule()
         if attempt.error is not None and still_good:
             logger.warning(
