@@ -16,7 +16,7 @@ from aws_advanced_python_wrapper.converters import (
 )
 from aws_advanced_python_wrapper.errors import AwsWrapperError
 from aws_advanced_python_wrapper.parameters.catalogue import ALIASES, OF_BACKGROUND, PARAMETERS, PURPOSES
-from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME, PURPOSES_TO_COME
+from aws_advanced_python_wrapper.parameters.later import PARAMETERS_TO_COME, PURPOSES_TO_COME, switches_off
 from aws_advanced_python_wrapper.parameters.network import CONNECT_TIMEOUT
 from aws_advanced_python_wrapper.parameters.plugins import PLUGINS
 from aws_advanced_python_wrapper.sources import NONE_IS_A_VALUE, Sources
@@ -154,6 +154,8 @@ class _Names:
         """
         found: dict[str, Any] = {}
         for written, value in given.items():
+            if switches_off(written, value):
+                continue
             prefix = next((purpose for purpose in PURPOSES if written.startswith(purpose)), "")
             name = self._canonical_name(written.removeprefix(prefix), written, unknown)
             if prefix and name in PARAMETERS and name not in OF_BACKGROUND:

@@ -240,6 +240,14 @@ def test_a_parameter_that_is_still_to_come_is_told_and_no_other_suggested(name: 
             settings(**given)
 
 
+def test_what_there_is_not_yet_may_be_switched_off() -> None:
+    for given in ({"conninfo": "enable_telemetry=False"}, {"enable_telemetry": False}, {"enable_telemetry": "off"}):
+        assert repr(settings(**given)) == "<Settings>"
+    for value in (True, "True", "perhaps"):
+        with pytest.raises(AwsWrapperError, match=r"^Parameter enable_telemetry is not supported yet, as telemetry is"):
+            settings(enable_telemetry=value)
+
+
 @pytest.mark.parametrize("prefix", PURPOSES_TO_COME)
 def test_a_prefix_that_is_still_to_come_is_told(prefix: str) -> None:
     given: dict[str, Any] = {f"{prefix}connect_timeout": 3}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_advanced_python_wrapper.converters import TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,3 +67,13 @@ PURPOSES_TO_COME: Final[Mapping[str, str]] = MappingProxyType(
     {"limitless-router-monitor-": "the plugin limitless", "blue-green-monitoring-": "the plugin bg"}
 )
 """Prefix of parameters for background connections -> what opens those."""
+
+_SWITCHES = frozenset({"enable_telemetry"})
+
+
+def switches_off(name: str, value: Any) -> bool:
+    """Whether a parameter is given that says no more than that something which there is not is not wanted."""
+    try:
+        return name in _SWITCHES and not TRUTH.read(value)
+    except ValueError:
+        return False
