@@ -63,8 +63,8 @@ class ReadWriteSplittingPlugin(Plugin):
     async def on_read_only(self, read_only: bool) -> None:
         """Move to a reader, or to the writer.
 
-        Raises `ReadWriteSplittingError` if the connection is closed, and, where the writer is wanted, if a transaction
-        is open on a reader or the writer cannot be reached.
+        Raises `ReadWriteSplittingError` if the connection is closed, or lost and not replaced by a plugin, and, where
+        the writer is wanted, if a transaction is open on a reader or the writer cannot be reached.
         """
         session = self.session
         if session.closed or session.adapter.is_closed(session.raw):

@@ -27,6 +27,7 @@ from aws_advanced_python_wrapper.testing import (
 )
 from support.flavours import AsyncioFlavour, BlockingFlavour
 from support.forking import works_in_a_child
+from support.noticing import NoticingAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,8 @@ class Case:
 
 ERROR, SUCCESS, UNKNOWN = "ReadWriteSplittingError", "FailoverSuccessError", "TransactionResolutionUnknownError"
 
+NOTICED: dict[str, Any] = {"adapter_class": NoticingAdapter}
+
 CASES = [
     Case("to a reader and back", "read -> 23, write -> 1, read -> 23, write -> 1"),
     Case("the same again changes nothing", "write -> 1, read -> 23, read -> 23, write -> 1, write -> 1"),
@@ -116,6 +119,30 @@ CASES = [
          f"read -> 2, BEGIN -> 2, kill 2 -> 2, SELECT -> {UNKNOWN}, write -> 1",
          2, plugins=WITH_FAILOVER),
     Case("lost, without failover", f"read -> 2, drop 2 -> 2, SELECT -> NetworkError, write -> {ERROR}", 2),
+    Case("the idle reader's line is cut and known to be: to the writer",
+         f"read -> 2, drop 2 -> 2, write -> {SUCCESS}, write -> 1",
+         2, plugins=WITH_FAILOVER, settings=NOTICED),
+    Case("the idle reader's line is cut and known to be: the same again",
+         f"read -> 2, drop 2 -> 2, read -> {SUCCESS}, read -> 2",
+         2, plugins=WITH_FAILOVER, settings=NOTICED),
+    Case("the idle writer's line is cut and known to be",
+         f"drop 1 -> 1, read -> {SUCCESS}, read -> 23, write -> 1",
+         plugins=WITH_FAILOVER, settings=NOTICED),
+    Case("another writer while the connection idles, and known to be cut",
+         f"promote 2 -> 1, write -> {SUCCESS}, write -> 2, INSERT -> 2",
+         plugins=WITH_FAILOVER, settings=NOTICED),
+    Case("cut in a transaction and known to be",
+         f"read -> 2, BEGIN -> 2, drop 2 -> 2, write -> {UNKNOWN}, write -> 1",
+         2, plugins=WITH_FAILOVER, settings=NOTICED),
+    Case("cut and known to be, and no host is left",
+         f"drop 1 -> 1, kill 1 -> 1, kill 2 -> 1, read -> FailoverFailedError, read -> {ERROR}",
+         2, plugins=WITH_FAILOVER, settings={**NOTICED, **BRIEF}),
+    Case("cut and known to be, without failover",
+         f"read -> 2, drop 2 -> 2, write -> {ERROR}, read -> {ERROR}",
+         2, settings=NOTICED),
+    Case("cut and known to be, failover switched off",
+         f"read -> 2, drop 2 -> 2, write -> {ERROR}, read -> {ERROR}",
+         2, plugins=WITH_FAILOVER, settings={**NOTICED, "enable_failover": False}),
     Case("strict reader",
          f"read -> 2, kill 2 -> 2, SELECT -> {SUCCESS}, SELECT -> 3",
          plugins=WITH_FAILOVER,

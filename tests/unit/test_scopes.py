@@ -10,8 +10,16 @@ import pytest
 
 from aws_advanced_python_wrapper import AwsWrapperConnection
 from aws_advanced_python_wrapper.aio import AsyncAwsWrapperConnection
-from aws_advanced_python_wrapper.errors import ReadWriteSplittingError
-from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, IntegrityError, NetworkError, ReadOnlyError
+from aws_advanced_python_wrapper.errors import ReadWriteSplittingError, TransactionResolutionUnknownError
+from aws_advanced_python_wrapper.testing import (
+    FakeAdapter,
+    FakeCluster,
+    FakeNetwork,
+    IntegrityError,
+    NetworkError,
+    ReadOnlyError,
+)
+from support.noticing import NoticingAdapter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -57,13 +65,16 @@ def play(
     scenario: Callable[[Program, FakeCluster], Coroutine[Any, Any, None]],
     endpoint: str = "writer_endpoint",
     plugins: tuple[str, ...] = SPLITTING,
+    adapter_class: type[FakeAdapter] = FakeAdapter,
 ) -> None:
     """Play a scenario with two hosts: db-1 is the writer."""
     cluster = FakeCluster(network, size=2)
     facade: Any = AsyncAwsWrapperConnection if flavour.asynchronous else AwsWrapperConnection
 
     async def played() -> None:
-        session = await flavour.connected(network, getattr(cluster, endpoint), plugins, failover_timeout_sec=0.2)
+        session = await flavour.connected(
+            network, getattr(cluster, endpoint), plugins, failover_timeout_sec=0.2, adapter_class=adapter_class
+        )
         program = Program(flavour, facade(session))
         await scenario(program, cluster)
         await program.call(program.connection.close)
@@ -233,6 +244,25 @@ def test_without_the_plugin_only_read_only_is_set(flavour: Flavour, network: Fak
         assert program.state == ("db-1", False)
 
     play(flavour, network, scenario, plugins=("failover",))
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_block_begins_on_no_connection_that_was_lost_in_a_transaction(
+    flavour: Flavour, network: FakeNetwork, read_only: bool
+) -> None:
+    async def scenario(program: Program, cluster: FakeCluster) -> None:
+        await program.call(program.connection.set_read_only, True)
+        await program.call(program.connection.execute, "BEGIN")
+        cluster[2].drop()
+        with pytest.raises(TransactionResolutionUnknownError):
+            async with program.block(program.connection.transaction(read_only=read_only)):
+                pass
+        async with program.block(program.connection.transaction(read_only=read_only)):
+            assert program.raw.host.host_id == ("db-2" if read_only else "db-1")
+        assert program.raw.host.host_id == "db-2"
+
+    plugins = ("read_write_splitting", "failover")
+    play(flavour, network, scenario, plugins=plugins, adapter_class=NoticingAdapter)
 
 
 def test_leaving_the_connections_own_block_when_it_is_lost_ends_both_sides(

@@ -62,9 +62,9 @@ class ModeScope:
         return self._connection
 
     def is_inside(self, *, read_only: bool) -> bool:
-        """Tell whether a transaction of this kind is open."""
-        session = self._session
-        return session.adapter.is_busy(session.raw) and bool(session.adapter.read_only(session.raw)) is read_only
+        """Tell whether a transaction of this kind is open; none is where the connection is known to be lost."""
+        adapter, raw = self._session.adapter, self._session.raw
+        return adapter.is_busy(raw) and not adapter.is_closed(raw) and bool(adapter.read_only(raw)) is read_only
 
     @property
     def _reads(self) -> bool:

@@ -121,8 +121,10 @@ class SessionCalls(ABC):
         owner = getattr(function, "__self__", None)
         failed = self.raw if owner is None else self.adapter.connection_of(owner)
         kind = self.adapter.classify(error, failed)
-        if kind is ErrorKind.OTHER:
-            return
+        if kind is not ErrorKind.OTHER:
+            await self._recover_from(failed, error, kind, status)
+
+    async def _recover_from(self, failed: RawConnection, error: Exception, kind: ErrorKind, status: int) -> None:
         at = monotonic()
         in_transaction = failed is self._lost_in_transaction or self.adapter.was_in_transaction(failed, status)
         if in_transaction and self.adapter.is_closed(failed):
@@ -141,11 +143,18 @@ class SessionCalls(ABC):
             await plugin.on_error(failure)
 
     async def route(self, read_only: bool) -> None:
-        """Let the plugins move the session to where read-only transactions belong, or all others."""
+        """Let the plugins move the session to where read-only transactions belong, or all others.
+
+        A connection that is known to be lost cannot be left: plugins deal with the loss first, as with a call's error.
+        """
         if not self._routing:
             return
         if self._era != CLUSTERS.era:
             self._attach()
+        raw = self.raw
+        if self._on_error and not self.closed and self.adapter.is_closed(raw):
+            status = self._transaction.transaction_status
+            await self._recover_from(raw, self.adapter.loss(), ErrorKind.NETWORK, status)
         await self._lock.holding(self._have_routed, read_only)
 
     async def _have_routed(self, read_only: bool) -> None:
