@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from aws_advanced_python_wrapper import hostinfo
 from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo, HostRole
 
 
@@ -13,6 +14,14 @@ from aws_advanced_python_wrapper.cluster.host import HostAvailability, HostInfo,
 )
 def test_the_address_has_one_form(host: str, address: str) -> None:
     assert HostInfo(host, 5432).address == address
+
+
+def test_the_url_is_the_address_and_a_slash() -> None:
+    assert HostInfo("instance-1", 5432).url == "instance-1:5432/"
+
+
+def test_hosts_have_a_module_of_their_own_for_programs() -> None:
+    assert (hostinfo.HostInfo, hostinfo.HostRole) == (HostInfo, HostRole)
 
 
 def test_the_repr_tells_address_role_and_availability() -> None:

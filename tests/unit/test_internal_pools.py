@@ -357,7 +357,7 @@ def test_what_is_pooled_and_how_can_be_told_by_functions(flavour: Flavour, netwo
     seen: list[Any] = []
 
     def mapping(host: Any, props: dict[str, Any]) -> str:
-        seen.append((host.host, props["user"], props["dbname"]))
+        seen.append((host.url, props["user"], props["dbname"]))
         return str(props["dbname"])
 
     provider = pooled(pool_mapping=mapping, accept_url_func=lambda _host, props: props["dbname"] != "unpooled")
@@ -368,7 +368,7 @@ def test_what_is_pooled_and_how_can_be_told_by_functions(flavour: Flavour, netwo
         await close_all(*sessions)
         keys = provider.keys()
         assert [key.extra_key for key in keys] == ["one", "two"]
-        assert (cluster.writer_endpoint, "app", "one") in seen
+        assert (f"{cluster.writer_endpoint}:5432/", "app", "one") in seen
 
     flavour.run(scenario())
 

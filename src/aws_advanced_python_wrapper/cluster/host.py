@@ -51,6 +51,11 @@ class HostInfo:
         """Host and port in the one form by which hosts are compared; an IPv6 address stands in brackets."""
         return address(self.host, self.port)
 
+    @property
+    def url(self) -> str:
+        """The address with a slash at its end, by which internal pools are called."""
+        return f"{self.address}/"
+
     def look_up(self, by_name: Mapping[str, T]) -> T | None:
         """Return what stands under one of the host's names, in any case: host:port, host name, id; None: nothing."""
         folded = {name.lower(): value for name, value in by_name.items()}

@@ -137,7 +137,7 @@ class PooledConnectionProvider(ABC):
         return None
 
     def _pool(self, host: HostInfo, props: Mapping[str, Any], connect: Connect) -> Any:
-        key = PoolKey(f"{host.address}/", self._extra_key(host, props))
+        key = PoolKey(host.url, self._extra_key(host, props))
         signed_in_by = getattr(connect, "signed_in_by", None)  # a provider of a program's may wrap the function
         place = (self._scope(), key, signed_in_by, _connection_kind(props))
         with self._lock:
