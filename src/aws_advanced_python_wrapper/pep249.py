@@ -1,4 +1,4 @@
-"""The driver's own PEP 249 surface: exceptions, type constructors, type objects and module constants.
+"""The driver's own PEP 249 surface: exceptions, types, type constructors, type objects and module constants.
 
 Everything follows https://peps.python.org/pep-0249/. Nothing here imports a database driver.
 """
@@ -7,6 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 apilevel = "2.0"
 threadsafety = 2
@@ -65,6 +72,77 @@ class ConnectionTimeout(OperationalError):  # noqa: N818 - psycopg users know it
 
 class PipelineAborted(OperationalError):  # noqa: N818 - psycopg users know it by this name
     """A statement was skipped because an earlier one in the same pipeline failed."""
+
+
+class Cursor(Protocol):
+    """A blocking cursor, for annotations; beyond PEP 249 it has what the driver's own has."""
+
+    def execute(self, operation: Any, parameters: Any = ..., /) -> Any:
+        """Execute a statement."""
+        ...
+
+    def executemany(self, operation: Any, parameters: Any, /) -> Any:
+        """Execute a statement once for each set of parameters."""
+        ...
+
+    @property
+    def fetchone(self) -> Callable[[], Any]:
+        """Return the next row, or None."""
+        ...
+
+    @property
+    def fetchmany(self) -> Callable[..., Any]:
+        """Return the next rows, `arraysize` of them unless another number is given."""
+        ...
+
+    @property
+    def fetchall(self) -> Callable[[], Any]:
+        """Return all rows that are left."""
+        ...
+
+    def close(self) -> Any:
+        """Close the cursor."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str, /) -> Any: ...
+
+
+class Connection(Protocol):
+    """A blocking connection, for annotations; beyond PEP 249 it has what the driver's own has."""
+
+    def cursor(self) -> Cursor:
+        """Open a cursor."""
+        ...
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        ...
+
+    def rollback(self) -> None:
+        """Roll the open transaction back."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str, /) -> Any: ...
 
 
 class TypeObject:

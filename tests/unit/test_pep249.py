@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from aws_advanced_python_wrapper import pep249
+from aws_advanced_python_wrapper.testing import FakeCluster, FakeNetwork, connect
 
 TREE = {
     "Error": "Exception",
@@ -83,3 +84,14 @@ def test_constructors_from_ticks_are_in_local_time() -> None:
     assert pep249.TimestampFromTicks(ticks).timestamp() == ticks
     assert pep249.TimestampFromTicks(ticks).hour == local.tm_hour
     assert pep249.Binary(b"\0") == b"\0"
+
+
+def test_connections_and_cursors_are_what_annotations_say(network: FakeNetwork) -> None:
+    cluster = FakeCluster(network)
+    with connect(network, cluster.writer_endpoint) as opened:
+        connection: pep249.Connection = opened
+        cursor: pep249.Cursor = connection.cursor()
+        cursor.execute("SELECT")
+        assert cursor.fetchone() == ("db-1",)
+        cursor.close()
+        connection.commit()
